@@ -1,0 +1,29 @@
+"""The errors a person meets: one line that says what was wrong, where, and what to do.
+
+Only exception classes belong here. A message never carries personal data: it may name a table, a column,
+a file, a line, a document id or an offending value of a column whose contract keeps the value.
+"""
+
+
+class CalbackError(Exception):
+    """Base of every error this package raises on purpose; the command line prints it as one line."""
+
+
+class SettingsError(CalbackError):
+    """The environment asks for something that does not exist or contradicts itself."""
+
+
+class SourceError(CalbackError):
+    """Input that cannot be read as what it claims to be; names the file and the line."""
+
+
+class ContractError(CalbackError):
+    """Data that breaks a table contract; names table, column and an offending value. Nothing was written."""
+
+
+class WarehouseError(CalbackError):
+    """The warehouse cannot be opened, read or written."""
+
+
+class ModelError(CalbackError):
+    """A `.sql` model that cannot be carried to every engine; names the file and the construct."""

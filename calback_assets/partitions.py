@@ -1,0 +1,91 @@
+"""What a day is, and which days of an input belong to a day of an output.
+
+Day arithmetic and partition mappings belong here; nothing about tables or engines.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from dagster import DailyPartitionsDefinition, TimeWindowPartitionMapping
+
+DAY_FORMAT = "%Y-%m-%d"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The days of an input that a day of an output reads, as offsets from that day, both inclusive.
+
+    None stands for as far as there are days.
+    """
+
+    first: int | None
+    last: int | None
+
+    def of(self, day: date, first: date, last: date) -> tuple[date, date]:
+        """The half-open range of days read for `day`, within a data set of the days `first` to `last`."""
+        start = first if self.first is None else max(first, day + timedelta(days=self.first))
+        end = last if self.last is None else min(last, day + timedelta(days=self.last))
+        return start, end + timedelta(days=1)
+
+    def dependents(self, day: date) -> tuple[date, date]:
+        """The half-open range of output days that read `day`, unbounded by the data set.
+
+        Raises:
+            ValueError: the reach has no bound, so neither have its dependents.
+        """
+        if self.first is None or self.last is None:
+            raise ValueError(f"{self} has no bound")
+        return day - timedelta(days=self.last), day - timedelta(days=self.first) + timedelta(days=1)
+
+
+SAME_DAY = Reach(0, 0)
+EARLIER = Reach(None, -1)
+LATER = Reach(1, None)
+
+
+def trailing(days: int) -> Reach:
+    """The window of that many days that ends with the day."""
+    return Reach(1 - days, 0)
+
+
+def daily_partitions(first: date, last: date | None, timezone: str) -> DailyPartitionsDefinition:
+    """One partition a day from `first`, up to `last` where the data set is closed, else up to yesterday."""
+    end = None if last is None else (last + timedelta(days=1)).strftime(DAY_FORMAT)
+    return DailyPartitionsDefinition(
+        start_date=first.strftime(DAY_FORMAT), end_date=end, timezone=timezone, fmt=DAY_FORMAT
+    )
+
+
+def partition_mapping(reach: Reach) -> TimeWindowPartitionMapping:
+    """Dagster's mapping for a bounded reach; days before the data set are taken as empty.
+
+    Raises:
+        ValueError: the reach has no bound.
+    """
+    if reach.first is None or reach.last is None:
+        raise ValueError(f"{reach} has no bound")
+    return TimeWindowPartitionMapping(
+        start_offset=reach.first, end_offset=reach.last, allow_nonexistent_upstream_partitions=True
+    )
+
+
+def day_bounds(day: date, timezone: str) -> tuple[datetime, datetime]:
+    """The half-open range of UTC instants that `day` covers; 23 or 25 hours where clocks change."""
+    zone = ZoneInfo(timezone)
+    start, end = (
+        datetime.combine(moment, time(), tzinfo=zone).astimezone(UTC) for moment in (day, day + timedelta(days=1))
+    )
+    return start, end
+
+
+def parse_day(text: str) -> date:
+    """A day from `YYYY-MM-DD`.
+
+    Raises:
+        ValueError: the text is no such day.
+    """
+    day = date.fromisoformat(text)
+    if day.isoformat() != text:
+        raise ValueError(f"{text!r} is not YYYY-MM-DD")
+    return day

@@ -1,0 +1,115 @@
+"""The environment, read and validated once.
+
+Every `CALBACK_*` variable belongs here, with its default and its error. Nothing else reads the environment.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from calback_assets.errors import SettingsError
+
+DEPLOYMENTS = ("local",)
+DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One deployment of the platform."""
+
+    data_dir: Path
+    duckdb_path: Path
+    start_date: date
+    end_date: date | None
+    """Last daily partition of a closed data set; None while days keep coming."""
+    timezone: str
+    pseudonym_key: bytes = field(repr=False)
+    frequent_min_days: int = 3
+    """Active days that make a user frequent ("월 3회 이상 방문")."""
+    frequent_window_days: int = 30
+
+    @property
+    def uses_development_key(self) -> bool:
+        """Whether personal data is pseudonymized with the published key."""
+        return self.pseudonym_key == DEVELOPMENT_KEY
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read and validate the environment.
+
+        Raises:
+            SettingsError: a variable holds what it cannot, or one is missing; names it and says what to set.
+        """
+        deployment = environ.get("CALBACK_DEPLOYMENT", "local")
+        if deployment not in DEPLOYMENTS:
+            raise SettingsError(
+                f"CALBACK_DEPLOYMENT is {deployment!r}, which is unknown; set it to one of: {', '.join(DEPLOYMENTS)}"
+            )
+        data_dir = Path(environ.get("CALBACK_DATA_DIR", "data/sample"))
+        manifest = _manifest(data_dir)
+        timezone = environ.get("CALBACK_TIMEZONE", "Asia/Seoul")
+        start = _day("CALBACK_START_DATE", environ.get("CALBACK_START_DATE", manifest.get("start_date")))
+        end = _day("CALBACK_END_DATE", environ.get("CALBACK_END_DATE", manifest.get("end_date")))
+        if start is None:
+            raise SettingsError(
+                f"CALBACK_START_DATE is not set and {data_dir / 'manifest.json'} does not exist; set it to the first day "
+                "of your data (YYYY-MM-DD), or write the sample data: calback sample data/sample"
+            )
+        if end is not None and start > end:
+            raise SettingsError(
+                f"CALBACK_START_DATE {start} lies after CALBACK_END_DATE {end}; the first day must not be later than the "
+                "last"
+            )
+        key = environ.get("CALBACK_PSEUDONYM_KEY")
+        return cls(
+            data_dir=data_dir,
+            duckdb_path=Path(environ.get("CALBACK_DUCKDB_PATH", "data/warehouse.duckdb")),
+            start_date=start,
+            end_date=end,
+            timezone=_timezone(timezone),
+            pseudonym_key=key.encode() if key else DEVELOPMENT_KEY,
+            frequent_min_days=_count(environ, "CALBACK_FREQUENT_MIN_DAYS", cls.frequent_min_days),
+            frequent_window_days=_count(environ, "CALBACK_FREQUENT_WINDOW_DAYS", cls.frequent_window_days),
+        )
+
+
+def _manifest(data_dir: Path) -> dict[str, str]:
+    path = data_dir / "manifest.json"
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SettingsError(
+            f"{path} cannot be read as JSON: {type(error).__name__}; write it again or remove it"
+        ) from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path} is not a JSON object; write it again or remove it")
+    return content
+
+
+def _day(name: str, text: str | None) -> date | None:
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"{name} is {text!r}, which is no day; write it as YYYY-MM-DD") from None
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise SettingsError(f"CALBACK_TIMEZONE is {name!r}, which is no IANA time zone, such as Asia/Seoul") from None
+    return name
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name, str(default))
+    if not text.isdecimal() or int(text) < 1:
+        raise SettingsError(f"{name} is {text!r}; set it to a whole number of days, at least 1")
+    return int(text)

@@ -1,0 +1,129 @@
+"""App opens from files of the backend's access log, as a Kafka connector lands them, a folder for each day.
+
+How a log line becomes a row of `raw_access_log` belongs here. Copies of a message stay: raw is what was
+delivered.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+from duckdb.sqltypes import DuckDBPyType
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.coercion import (
+    coerce,
+    failure,
+    identifier,
+    json_type,
+    literal,
+    mismatch,
+    stored_type,
+)
+from calback_assets.sources.explain import explanation
+from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.json_lines import json_objects, line_error
+from calback_assets.tables.contract import EVENT_DATE
+from calback_assets.tables.raw import RAW_ACCESS_LOG
+
+_FOLDER_PREFIX = "date="
+_SUFFIXES = (".jsonl", ".jsonl.gz")
+_NO_USER = "userId is missing"
+_NOT_A_USER = "userId is neither a whole number nor a text"
+
+
+class AccessLogFiles:
+    """The log's files: `date=YYYY-MM-DD/*.jsonl` or `.jsonl.gz` in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Reads nothing yet; an absent folder is an empty log."""
+        self._folder = folder
+        self._names_are_checked = False
+
+    def day(self, day: date) -> FileQuery:
+        """The app opens of one day as `raw_access_log`.
+
+        Raises:
+            SourceError: a folder whose name tells no day.
+        """
+        self._check_names()
+        folder = self._folder / f"{_FOLDER_PREFIX}{day}"
+        entries = folder.iterdir() if folder.is_dir() else ()
+        files = sorted(path for path in entries if path.name.endswith(_SUFFIXES))
+
+        def explain(error: duckdb.Error) -> SourceError:
+            queries = {path: _query([path], day) for path in files}
+            return explanation(queries, lambda path: _line_problems(path, day), error)
+
+        return FileQuery(sql=_query(files, day), explain=explain, facts={"files": len(files)})
+
+    def _check_names(self) -> None:
+        """Refuses folders that no day would read; the folders are listed once."""
+        if self._names_are_checked or not self._folder.is_dir():
+            return
+        for path in sorted(self._folder.glob(f"{_FOLDER_PREFIX}*")):
+            if not _is_day(path.name.removeprefix(_FOLDER_PREFIX)):
+                raise SourceError(f"{path}: the folder's name tells no day. Name it date=YYYY-MM-DD.")
+        self._names_are_checked = True
+
+
+def _is_day(text: str) -> bool:
+    try:
+        # fromisoformat also takes 20240314, in which no day would look for its files.
+        return date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
+
+
+def _kafka_types() -> dict[str, DuckDBPyType]:
+    return {name: stored_type(RAW_ACCESS_LOG.column(name).type) for name in ("topic", "partition", "offset")}
+
+
+def _query(files: Sequence[Path], day: date) -> str:
+    types = _kafka_types()
+    if not files:
+        kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
+        return f"SELECT DATE '{day}' AS {EVENT_DATE}, CAST(NULL AS VARCHAR) AS user_id, {kafka} WHERE false"
+    read_as = {"userId": "JSON", "date": "VARCHAR"} | {
+        name: json_type(type_) for name, type_ in types.items()
+    }
+    columns = ", ".join(f"{identifier(name)}: '{type_}'" for name, type_ in read_as.items())
+    kafka = ",\n  ".join(
+        f"{coerce(identifier(name), json_type(type_), type_, name=name, path=files[0])} AS {identifier(name)}"
+        for name, type_ in types.items()
+    )
+    # The JSON type keeps a number's digits, and 1.5 apart from "1.5".
+    return f"""SELECT
+  DATE '{day}' AS {EVENT_DATE},
+  CASE
+    WHEN "userId" IS NULL OR "userId" = '""' THEN {failure(_NO_USER)}
+    WHEN regexp_full_match("userId", '-?[0-9]+') THEN CAST("userId" AS VARCHAR)
+    WHEN starts_with("userId", '"') THEN "userId" ->> '$'
+    ELSE {failure(_NOT_A_USER)}
+  END AS user_id,
+  {kafka}
+FROM read_json(
+  [{", ".join(literal(str(path)) for path in files)}],
+  format = 'newline_delimited', records = true, hive_partitioning = false, columns = {{{columns}}}
+)
+WHERE CASE WHEN "date" IS NULL OR "date" = '{day}' THEN true ELSE {failure(_wrong_date(day))} END"""
+
+
+def _wrong_date(day: date) -> str:
+    return f"date is not {day}, the day of its folder"
+
+
+def _line_problems(path: Path, day: date) -> Iterator[SourceError]:
+    types = _kafka_types()
+    for number, row in json_objects(path):
+        user = row.get("userId")
+        if user is None or user == "":
+            yield line_error(path, number, _NO_USER)
+        elif isinstance(user, bool) or not isinstance(user, int | str):
+            yield line_error(path, number, _NOT_A_USER)
+        if row.get("date") not in (None, str(day)):
+            yield line_error(path, number, _wrong_date(day))
+        for name, type_ in types.items():
+            if problem := mismatch(row.get(name), type_, name):
+                yield line_error(path, number, problem)

@@ -1,0 +1,209 @@
+"""Firestore documents as rows of `raw_users` and `raw_meetings`, wherever the documents come from.
+
+What each field of a document becomes belongs here, personal fields first: names, titles, addresses of
+pictures and tokens are looked at for the facts derived from them and go no further. Reading documents does
+not belong here.
+
+Documents are schemaless: a missing or null field is nothing special, a field of another type becomes NULL and
+a `Problem`, and no document fails a snapshot.
+"""
+
+import hmac
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.schemaless import (
+    UnusableError,
+    boolean,
+    count,
+    integer,
+    is_filled,
+    length,
+    string,
+    strings,
+    timestamp,
+)
+from calback_assets.tables.contract import Table
+from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
+
+_CHUNK = 10_000
+"""Documents held as Python objects at a time."""
+_ARROW_TYPES: Mapping[str, pa.DataType] = {
+    "STRING": pa.string(),
+    "INT64": pa.int64(),
+    "BOOL": pa.bool_(),
+    "TIMESTAMP": pa.timestamp("us", tz="UTC"),
+    "ARRAY<STRING>": pa.list_(pa.string()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document as a source delivers it; the times carry their zone."""
+
+    id: str
+    created_at: datetime
+    updated_at: datetime
+    data: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A field that could not be taken, or not wholly; quotes no value."""
+
+    document_id: str
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One collection at one time."""
+
+    rows: pa.Table
+    """The stored columns of the table's contract; `deleted_at` is NULL, as these documents exist."""
+    problems: tuple[Problem, ...]
+    documents: int
+    snapshot_at: datetime
+    """When the collection was read: what it lacks was gone by then. Known also where there are no rows."""
+
+
+def users_snapshot(documents: Iterable[Document], *, snapshot_at: datetime, pseudonym_key: bytes) -> Snapshot:
+    """`userCollection` as `raw_users`.
+
+    Lists that are absent count 0: the app writes them with the first entry. A picture or token that is absent
+    is not set.
+
+    Raises:
+        SourceError: two documents with one id.
+    """
+
+    def email_hash(value: object) -> str | None:
+        address = string(value).strip().lower()
+        return hmac.digest(pseudonym_key, address.encode(), "sha256").hex() if address else None
+
+    fields = {
+        "email_hash": _Field("email", email_hash),
+        "has_photo": _Field("photoUrl", is_filled, absent=False),
+        "has_push_token": _Field("token", is_filled, absent=False),
+        "flag": _Field("flag", integer),
+        "friend_count": _Field("friends", count, absent=0),
+        "blocked_count": _Field("blockedUsers", count, absent=0),
+        "requests_received": _Field("reqReceived", count, absent=0),
+        "requests_sent": _Field("reqSent", count, absent=0),
+        "open_privacy": _Field("openPrivacy", boolean),
+    }
+    return _snapshot(RAW_USERS, {"user_id": _document_id}, fields, documents, snapshot_at)
+
+
+def meetings_snapshot(documents: Iterable[Document], *, snapshot_at: datetime) -> Snapshot:
+    """`meetingsCollection` as `raw_meetings`.
+
+    The counts and the list of people are NULL where absent: such a document predates the field. No recurrence
+    rule means that the meeting does not recur.
+
+    Raises:
+        SourceError: two documents with one id.
+    """
+    fields = {
+        "owner_id": _Field("owner", string),
+        "starts_at": _Field("from", timestamp),
+        "ends_at": _Field("to", timestamp),
+        "is_all_day": _Field("isAllDay", boolean),
+        "is_recurring": _Field("recurrenceRule", is_filled, absent=False),
+        "content_length": _Field("content", length),
+        "involved_ids": _Field("involved", strings),
+        "involved_count": _Field("involved", count),
+        "pending_involved_count": _Field("pendingInvolved", count),
+    }
+    own = {"meeting_id": _document_id, "is_pending": _is_pending}
+    return _snapshot(RAW_MEETINGS, own, fields, documents, snapshot_at)
+
+
+@dataclass(frozen=True)
+class _Field:
+    """Where a column comes from: a field of the document's data, and how its value is taken."""
+
+    name: str
+    take: Callable[[object], object]
+    absent: object = None
+
+
+def _snapshot(
+    table: Table,
+    own: Mapping[str, Callable[[Document], object]],
+    fields: Mapping[str, _Field],
+    documents: Iterable[Document],
+    snapshot_at: datetime,
+) -> Snapshot:
+    """Builds the table chunk by chunk, so that a collection's documents never stand in memory together.
+
+    Args:
+        table: the contract.
+        own: columns that follow from the document itself.
+        fields: columns that follow from one field of the document's data.
+        documents: the collection.
+        snapshot_at: when it was read.
+    """
+    of_every_document: Mapping[str, Callable[[Document], object]] = {
+        "created_at": lambda document: document.created_at,
+        "updated_at": lambda document: document.updated_at,
+        "deleted_at": lambda _: None,
+        "snapshot_at": lambda _: snapshot_at,
+    }
+    own = {**of_every_document, **own}
+    schema = pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
+    batches = []
+    problems: dict[Problem, None] = {}  # A set that keeps the order: two columns may come from one field.
+    remaining = iter(documents)
+    while chunk := list(islice(remaining, _CHUNK)):
+        columns = [
+            _column(chunk, fields[name], problems) if name in fields else list(map(own[name], chunk))
+            for name in table.column_names
+        ]
+        arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+        batches.append(pa.record_batch(arrays, schema=schema))
+    rows = pa.Table.from_batches(batches, schema=schema)
+    _refuse_duplicates(table, rows.column(table.key[0]))
+    return Snapshot(rows=rows, problems=tuple(problems), documents=rows.num_rows, snapshot_at=snapshot_at)
+
+
+def _column(documents: Sequence[Document], field: _Field, problems: dict[Problem, None]) -> list[object]:
+    name, take, absent = field.name, field.take, field.absent
+    values: list[object] = []
+    for document in documents:
+        value = document.data.get(name)
+        if value is None:
+            values.append(absent)
+            continue
+        try:
+            values.append(take(value))
+        except UnusableError as unusable:
+            values.append(unusable.instead)
+            problems[Problem(document.id, name, unusable.reason)] = None
+    return values
+
+
+def _refuse_duplicates(table: Table, ids: pa.ChunkedArray) -> None:
+    if len(pc.unique(ids)) == len(ids):
+        return
+    counts = pc.value_counts(ids)
+    repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    raise SourceError(
+        f"{table.name}: document {repeated[0].as_py()} occurs more than once in one snapshot. "
+        "Export the collection again, in one piece."
+    )
+
+
+def _document_id(document: Document) -> str:
+    return document.id
+
+
+def _is_pending(document: Document) -> bool:
+    return document.id.startswith("pending")

@@ -1,0 +1,266 @@
+"""App events from files of the Google Analytics 4 export, as BigQuery extracts its tables.
+
+Which export tables hold a day, and how each file's own columns become those of `raw_events`, belongs here.
+What the events mean does not.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+from duckdb.sqltypes import DuckDBPyType
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.coercion import (
+    coerce,
+    failure,
+    fields_of,
+    identifier,
+    json_type,
+    literal,
+    mismatch,
+    stored_type,
+)
+from calback_assets.sources.explain import explanation
+from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.json_lines import file_error, json_objects, line_error
+from calback_assets.tables.contract import EVENT_DATE
+from calback_assets.tables.raw import RAW_EVENTS
+
+_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz")
+_FILE_NAME = re.compile(r"events_(intraday_)?(?P<day>\d{8})\.(parquet|jsonl|jsonl\.gz)")
+_REWRITTEN_FOR = timedelta(days=3)
+"""How long after its date Google may still rewrite a daily table."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_TIMESTAMP = "event_timestamp"
+_OURS = frozenset({EVENT_DATE, "is_final"})
+"""Columns that no file holds: they follow from the day and from the file's name."""
+_REQUIRED = tuple(
+    column.name for column in RAW_EVENTS.columns if column.required and column.name not in _OURS
+)
+_FIELDS = {
+    "device_category": ("device", "category"),
+    "operating_system": ("device", "operating_system"),
+    "country": ("geo", "country"),
+    "app_version": ("app_info", "version"),
+}
+"""Columns that stand inside a struct of the export; every other column bears the export's own name."""
+
+
+@dataclass(frozen=True)
+class _ExportFile:
+    path: Path
+    table_date: date
+    is_intraday: bool
+
+    @property
+    def is_parquet(self) -> bool:
+        return self.path.suffix == ".parquet"
+
+
+class Ga4Files:
+    """The export's tables in one folder, `events_YYYYMMDD` and `events_intraday_YYYYMMDD`, a file each."""
+
+    def __init__(self, folder: Path, timezone: str, now: Callable[[], datetime]) -> None:
+        """Reads nothing yet.
+
+        Args:
+            folder: holds the files; may be absent, then there are no events.
+            timezone: what a day is.
+            now: the current time, with its zone; tells whether a table may still be rewritten.
+        """
+        self._folder = folder
+        self._zone = ZoneInfo(timezone)
+        self._now = now
+        self._names_are_checked = False
+
+    def day(self, day: date) -> FileQuery:
+        """The events of one day as `raw_events`.
+
+        The export's tables are cut by the day of the *property's* time zone, which need not be ours: the
+        neighbours are read too, and the timestamp decides.
+
+        Raises:
+            SourceError: a file that is not what its name says, or two files for one table.
+        """
+        self._check_names()
+        files = [file for offset in (-1, 0, 1) if (file := self._file(day + timedelta(days=offset)))]
+        queries = {file.path: self._query(file, day) for file in files}
+
+        def explain(error: duckdb.Error) -> SourceError:
+            return explanation(queries, _line_problems, error)
+
+        return FileQuery(
+            sql="\nUNION ALL\n".join(queries.values()) or _no_rows(),
+            explain=explain,
+            facts={
+                "files": ", ".join(file.path.name for file in files) or "none",
+                "intraday_files": sum(file.is_intraday for file in files),
+            },
+        )
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
+        return duckdb.connect()
+
+    def _file(self, table_date: date) -> _ExportFile | None:
+        """The file of one export date. The daily table is complete, so it wins over the intraday table."""
+        for is_intraday in (False, True):
+            stem = f"events_{'intraday_' if is_intraday else ''}{table_date:%Y%m%d}"
+            paths = [path for suffix in _SUFFIXES if (path := self._folder / f"{stem}{suffix}").exists()]
+            if len(paths) > 1:
+                names = " and ".join(path.name for path in paths)
+                raise SourceError(f"{self._folder}: {names} hold the same export table. Remove one of them.")
+            if paths:
+                return _ExportFile(paths[0], table_date, is_intraday)
+        return None
+
+    def _check_names(self) -> None:
+        """Refuses files that look like the export and would never be read; the folder is listed once."""
+        if self._names_are_checked or not self._folder.is_dir():
+            return
+        for path in sorted(self._folder.iterdir()):
+            looks_like_export = path.name.startswith("events_") and path.name.endswith(_SUFFIXES)
+            if looks_like_export and not _is_export_name(path.name):
+                raise SourceError(
+                    f"{path}: the name tells no export date, so no day would read it. "
+                    "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+                )
+        self._names_are_checked = True
+
+    def _query(self, file: _ExportFile, day: date) -> str:
+        start, end = (
+            (datetime.combine(midnight, time.min, self._zone) - _EPOCH) // timedelta(microseconds=1)
+            for midnight in (day, day + timedelta(days=1))
+        )
+        today = self._now().astimezone(self._zone).date()
+        is_final = not file.is_intraday and file.table_date + _REWRITTEN_FOR < today
+        if file.is_parquet:
+            columns = _parquet_columns(self._engine.cursor(), file.path)
+            scan = f"read_parquet({literal(str(file.path))})"
+        else:
+            columns, scan = _json_columns(), _json_scan(file.path)
+        expressions = _expressions(file.path, columns)
+        timestamp = expressions[_TIMESTAMP]
+        if not file.is_parquet:  # Parquet's own statistics have told already that none is missing.
+            timestamp = f"coalesce({timestamp}, {failure(_missing(_TIMESTAMP))})"
+        expressions[EVENT_DATE] = f"DATE '{day}'"
+        expressions["is_final"] = str(is_final).lower()
+        selected = ",\n  ".join(
+            f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names
+        )
+        return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}"
+
+
+def _is_export_name(name: str) -> bool:
+    match = _FILE_NAME.fullmatch(name)
+    if match is None:
+        return False
+    try:
+        return bool(datetime.strptime(match["day"], "%Y%m%d"))
+    except ValueError:
+        return False
+
+
+@cache
+def _wanted() -> Mapping[str, DuckDBPyType]:
+    """The columns of the export that are read, in the types in which they are stored."""
+    structs: dict[str, list[str]] = {}
+    wanted: dict[str, DuckDBPyType] = {}
+    for column in RAW_EVENTS.columns:
+        if column.name in _FIELDS:
+            struct, field = _FIELDS[column.name]
+            structs.setdefault(struct, []).append(f"{identifier(field)} {stored_type(column.type)}")
+        elif column.name not in _OURS:
+            wanted[column.name] = stored_type(column.type)
+    return wanted | {
+        struct: DuckDBPyType(f"STRUCT({', '.join(fields)})") for struct, fields in structs.items()
+    }
+
+
+@cache
+def _json_columns() -> Mapping[str, DuckDBPyType]:
+    return {name: json_type(type_) for name, type_ in _wanted().items()}
+
+
+def _json_scan(path: Path) -> str:
+    columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
+    return (
+        f"read_json({literal(str(path))}, format = 'newline_delimited', records = true, "
+        f"hive_partitioning = false, columns = {{{', '.join(columns)}}})"
+    )
+
+
+def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, DuckDBPyType]:
+    """The file's columns, from its footer alone.
+
+    Raises:
+        SourceError: not a whole Parquet file, or one without what every event has.
+    """
+    file = literal(str(path))
+    try:
+        relation = engine.sql(f"SELECT * FROM read_parquet({file})")
+        columns = dict(zip(relation.columns, relation.types, strict=True))
+        nulls = engine.execute(
+            f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) "
+            f"WHERE path_in_schema = '{_TIMESTAMP}'"
+        ).fetchone()
+    except duckdb.Error:
+        raise file_error(path, "not a complete Parquet file") from None
+    missing = [name for name in _REQUIRED if name not in columns]
+    if missing:
+        raise file_error(path, f"no column {missing[0]}, which every GA4 export has")
+    if nulls and nulls[0]:
+        raise file_error(path, f"{_missing(_TIMESTAMP)} in {nulls[0]} rows")
+    return columns
+
+
+def _expressions(path: Path, columns: Mapping[str, DuckDBPyType]) -> dict[str, str]:
+    """The SQL that reads each column of the contract from a file that has these columns."""
+    expressions = {}
+    for column in RAW_EVENTS.columns:
+        if column.name in _OURS:
+            continue
+        target = stored_type(column.type)
+        source_name, *field = _FIELDS.get(column.name, (column.name,))
+        source, value, name = columns.get(source_name), identifier(source_name), source_name
+        if field and source is not None:
+            if source.id not in ("struct", "null"):
+                raise file_error(
+                    path, f"column {source_name} is {source.id.upper()} where STRUCT is expected"
+                )
+            source = fields_of(source).get(field[0]) if source.id == "struct" else None
+            value, name = f"{value}.{identifier(field[0])}", f"{source_name}.{field[0]}"
+        if source is None:
+            expressions[column.name] = f"CAST(NULL AS {target})"
+            continue
+        expression = coerce(value, source, target, name=name, path=path)
+        if column.name in _REQUIRED and column.name != _TIMESTAMP:
+            expression = f"coalesce({expression}, {failure(_missing(name))})"
+        expressions[column.name] = expression
+    return expressions
+
+
+def _no_rows() -> str:
+    columns = (f"CAST(NULL AS {stored_type(c.type)}) AS {identifier(c.name)}" for c in RAW_EVENTS.columns)
+    return f"SELECT {', '.join(columns)} WHERE false"
+
+
+def _missing(name: str) -> str:
+    return f"{name} is missing"
+
+
+def _line_problems(path: Path) -> Iterator[SourceError]:
+    for number, row in json_objects(path):
+        for name, type_ in _wanted().items():
+            if problem := mismatch(row.get(name), type_, name):
+                yield line_error(path, number, problem)
+        for name in _REQUIRED:
+            if row.get(name) is None:
+                yield line_error(path, number, _missing(name))

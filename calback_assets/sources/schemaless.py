@@ -1,0 +1,128 @@
+"""Taking a schemaless value for what it should be, exactly or not at all.
+
+One function for each kind of value that a Firestore field can be declared to hold; each raises
+`UnusableError` for a value that is of another kind. Which field holds what stands in `firestore`. Nothing
+here quotes a value: it may be a person's.
+"""
+
+from datetime import UTC, datetime
+
+_EXACT_DOUBLE = 2**53
+"""Up to here a double holds every integer; beyond, its digits are no longer those that were sent."""
+_INT64_RANGE = range(-(2**63), 2**63)
+
+
+class UnusableError(Exception):
+    """A value that cannot be taken as it is.
+
+    Attributes:
+        reason: what it is and what it should be, without the value.
+        instead: what of it can be taken.
+    """
+
+    def __init__(self, reason: str, instead: object = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.instead = instead
+
+
+def _unusable(expected: str, value: object) -> UnusableError:
+    return UnusableError(f"expected {expected}, found {type(value).__name__}")
+
+
+def string(value: object) -> str:
+    """A text that can be stored."""
+    if not isinstance(value, str):
+        raise _unusable("a string", value)
+    if not _is_text(value):
+        raise UnusableError("a string that is not valid Unicode")
+    return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be stored: JSON can spell half a surrogate pair, which no encoding can write."""
+    if value.isascii():
+        return True
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def length(value: object) -> int:
+    """The characters of a text that is not itself stored."""
+    if not isinstance(value, str):
+        raise _unusable("a string", value)
+    return len(value)
+
+
+def is_filled(value: object) -> bool:
+    """Whether a text holds anything."""
+    return length(value) > 0
+
+
+def boolean(value: object) -> bool:
+    """True or false, and no number."""
+    if not isinstance(value, bool):
+        raise _unusable("a boolean", value)
+    return value
+
+
+def integer(value: object) -> int:
+    """An integer; also as a double without fraction, which is how JavaScript clients write numbers."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT_DOUBLE:
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _unusable("an integer", value)
+    if value not in _INT64_RANGE:
+        raise UnusableError("an integer beyond 64 bits")
+    return value
+
+
+def strings(value: object) -> list[str]:
+    """The strings of a list; what else stands in it is left out and reported."""
+    if not isinstance(value, list | tuple):
+        raise _unusable("a list", value)
+    strings = [item for item in value if isinstance(item, str) and _is_text(item)]
+    if len(strings) < len(value):
+        raise UnusableError("a list in which not every element is a string", instead=strings)
+    return strings
+
+
+def count(value: object) -> int:
+    """How many strings a list holds; what else stands in it is not counted, and reported."""
+    try:
+        return len(strings(value))
+    except UnusableError as unusable:
+        if isinstance(unusable.instead, list):
+            unusable.instead = len(unusable.instead)
+        raise
+
+
+def timestamp(value: object) -> datetime:
+    """A point in time; also as RFC 3339 text, which is how JSON exports write it."""
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise UnusableError("a string that is no RFC 3339 timestamp") from None
+    if not isinstance(value, datetime):
+        raise _unusable("a timestamp", value)
+    return _in_utc(value)
+
+
+def _in_utc(value: datetime) -> datetime:
+    """A time with a zone, as UTC.
+
+    Raises:
+        UnusableError: without a zone the text does not say which point in time it means.
+    """
+    if value.tzinfo is UTC:
+        return value
+    if value.tzinfo is None:
+        raise UnusableError("a timestamp without a time zone")
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise UnusableError("a timestamp outside the years 1 to 9999") from None

@@ -1,0 +1,47 @@
+"""Contracts of the metric and cohort tables that stakeholders read.
+
+Each column's description is its definition in one sentence; the long form stands in `docs/metrics.md`.
+"""
+
+from calback_assets.tables.contract import EVENT_DATE, Column, Table
+
+DAILY_ACTIVE_USERS = Table(
+    name="daily_active_users",
+    description="How many people used Calback each day, week and month, and how many of them were new, "
+    "came back, or came back after a long pause.",
+    grain="day",
+    key=(EVENT_DATE,),
+    declared=(
+        Column(EVENT_DATE, "DATE", "The day.", required=True),
+        Column("dau", "INT64", "People active on the day.", required=True),
+        Column("wau", "INT64", "People active in the 7 days that end with the day.", required=True),
+        Column("mau", "INT64", "People active in the 30 days that end with the day.", required=True),
+        Column("stickiness", "FLOAT64", "dau / mau; NULL when mau is 0."),
+        Column("new_users", "INT64", "Active for the first time ever.", required=True),
+        Column("returning_users", "INT64", "Active also within the 30 days before.", required=True),
+        Column("resurrected_users", "INT64", "Active earlier, but not within the 30 days before.", required=True),
+        Column("identified_users", "INT64", "Active people known by their user id.", required=True),
+        Column("anonymous_users", "INT64", "Active people known only by a device.", required=True),
+        Column("app_opens", "INT64", "App opens of the day.", required=True),
+        Column("sessions", "INT64", "GA4 sessions of the day.", required=True),
+        Column("events", "INT64", "Activity events of the day.", required=True),
+        Column("meetings_created", "INT64", "Meetings made on the day, proposals left out.", required=True),
+    ),
+)
+
+FREQUENT_USERS = Table(
+    name="frequent_users",
+    description="The people who keep coming back: at least three active days in the last 30, "
+    "or since the 1st of the month.",
+    grain="user × day",
+    key=(EVENT_DATE, "user_id"),
+    clustering=("user_id",),
+    declared=(
+        Column(EVENT_DATE, "DATE", "The day the window ends with.", required=True),
+        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
+        Column("active_days_30d", "INT64", "Active days in the 30 days that end with the day.", required=True),
+        Column("active_days_mtd", "INT64", "Active days from the 1st of the month to the day.", required=True),
+        Column("is_frequent", "BOOL", "At least three active days in the 30 days.", required=True),
+        Column("is_frequent_month", "BOOL", "At least three active days in the month to date.", required=True),
+    ),
+)

@@ -1,0 +1,1 @@
+"""Tests of `calback_assets.sources`, a module each."""

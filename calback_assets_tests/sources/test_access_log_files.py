@@ -1,0 +1,116 @@
+"""Tests of the access log's files as `raw_access_log`."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.tables.raw import RAW_ACCESS_LOG
+from calback_assets_tests.sources.helpers import MARK, failure, rows, write_lines
+
+DAY = date(2024, 3, 14)
+REMEDY = "Correct or remove the line, or export the file again."
+
+
+def read(folder: Path, day: date = DAY) -> list[dict[str, Any]]:
+    return rows(AccessLogFiles(folder).day(day), RAW_ACCESS_LOG)
+
+
+def users(folder: Path) -> list[str]:
+    return [row["user_id"] for row in read(folder)]
+
+
+def test_rows_of_all_files_of_the_day_are_read_with_their_copies(tmp_path: Path) -> None:
+    message = {
+        "userId": 0,
+        "date": "2024-03-14",
+        "topic": "opens",
+        "partition": 2,
+        "offset": "9007199254740993",
+    }
+    write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [message, message, ""])
+    write_lines(tmp_path / "date=2024-03-14" / "b.jsonl.gz", [{"userId": "u1", "more": MARK}])
+    write_lines(tmp_path / "date=2024-03-15" / "a.jsonl", [{"userId": "of another day"}])
+    (tmp_path / "date=2024-03-14" / "_SUCCESS").touch()
+    stored = {
+        "event_date": DAY,
+        "user_id": "0",
+        "topic": "opens",
+        "partition": 2,
+        "offset": 9007199254740993,
+    }
+    without_kafka = {"event_date": DAY, "user_id": "u1", "topic": None, "partition": None, "offset": None}
+    assert read(tmp_path) == [stored, stored, without_kafka]
+    assert AccessLogFiles(tmp_path).day(DAY).facts == {"files": 2}
+
+
+def test_a_user_id_keeps_its_digits_and_its_text(tmp_path: Path) -> None:
+    ids = [0, -1, 2**63, 10**25, "0", "007", "1.5", 'a "quoted" \\ id', "사용자", "null"]
+    write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [{"userId": id_} for id_ in ids])
+    assert users(tmp_path) == [str(id_) for id_ in ids]
+
+
+@pytest.mark.parametrize("folder", ["absent", "."])
+def test_no_folder_and_a_day_without_one_are_no_opens(tmp_path: Path, folder: str) -> None:
+    assert read(tmp_path / folder) == []
+    assert AccessLogFiles(tmp_path / folder).day(DAY).facts == {"files": 0}
+
+
+def test_an_empty_file_is_no_opens(tmp_path: Path) -> None:
+    write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [])
+    assert read(tmp_path) == []
+
+
+def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Path) -> None:
+    folder = tmp_path / "it's [1] *"
+    write_lines(folder / "date=2024-03-14" / "a.jsonl", [{"userId": 1}])
+    assert users(folder) == ["1"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"userId": "' + MARK, "not valid JSON from character 12 on"),
+        ("null", "not a JSON object"),
+        ({"userId": None, "date": "2024-03-14"}, "userId is missing"),
+        ({"date": "2024-03-14"}, "userId is missing"),
+        ({"userId": ""}, "userId is missing"),
+        ({"userId": 1.5}, "userId is neither a whole number nor a text"),
+        ({"userId": True}, "userId is neither a whole number nor a text"),
+        ({"userId": {"mail": MARK}}, "userId is neither a whole number nor a text"),
+        ({"userId": 1, "date": "2024-03-15"}, "date is not 2024-03-14, the day of its folder"),
+        ({"userId": 1, "date": MARK}, "date is not 2024-03-14, the day of its folder"),
+        ({"userId": 1, "date": 20240314}, "date is not 2024-03-14, the day of its folder"),
+        ({"userId": 1, "offset": 1.5}, "offset is not an INT64"),
+        ({"userId": 1, "partition": MARK}, "partition is not an INT64"),
+    ],
+)
+def test_a_bad_line_is_named_with_what_is_wrong_and_is_not_quoted(
+    tmp_path: Path, suffix: str, line: object, problem: str
+) -> None:
+    write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [{"userId": 1}])
+    path = write_lines(tmp_path / "date=2024-03-14" / f"b.{suffix}", [{"userId": 1}, "", line, {"userId": 2}])
+    assert failure(AccessLogFiles(tmp_path).day(DAY)) == f"{path}, line 3: {problem}. {REMEDY}"
+
+
+@pytest.mark.parametrize("name", ["date=yesterday", "date=2024-02-30", "date=20240314"])
+def test_a_folder_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
+    write_lines(tmp_path / name / "a.jsonl", [{"userId": 1}])
+    with pytest.raises(SourceError) as caught:
+        AccessLogFiles(tmp_path).day(DAY)
+    expected = f"{tmp_path / name}: the folder's name tells no day. Name it date=YYYY-MM-DD."
+    assert str(caught.value) == expected
+
+
+def test_a_failure_that_no_file_explains_says_so(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [{"userId": 1}])
+    explanation = AccessLogFiles(tmp_path).day(DAY).explain(duckdb.OutOfMemoryException(MARK))
+    assert str(explanation) == (
+        f"{path}: each file can be read, but the query over them failed (OutOfMemoryException). "
+        "Check memory and disk space, and that no file changed meanwhile."
+    )

@@ -1,0 +1,447 @@
+"""Tests of the GA4 export's files as `raw_events`."""
+
+import gzip
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.tables.raw import RAW_EVENTS
+from calback_assets_tests.sources.helpers import MARK, failure, rows, write_lines
+
+DAY = date(2024, 3, 14)
+SEOUL = "Asia/Seoul"
+REMEDY = "Correct or remove the line, or export the file again."
+
+
+def micros(text: str) -> int:
+    """Microseconds since 1970 of a time in UTC."""
+    return (datetime.fromisoformat(f"{text}+00:00") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+        microseconds=1
+    )
+
+
+NOON = micros("2024-03-14T03:00:00")
+"""Noon of DAY in Seoul."""
+GOOD = {"event_timestamp": str(NOON), "event_name": "open"}
+
+
+def files(folder: Path, timezone: str = SEOUL, today: date = date(2024, 6, 1)) -> Ga4Files:
+    return Ga4Files(
+        folder, timezone, lambda: datetime(today.year, today.month, today.day, 12, tzinfo=ZoneInfo(timezone))
+    )
+
+
+def read(folder: Path, day: date = DAY, **how: Any) -> list[dict[str, Any]]:
+    return rows(files(folder, **how).day(day), RAW_EVENTS)
+
+
+def names(events: list[dict[str, Any]]) -> list[str]:
+    return sorted(event["event_name"] for event in events)
+
+
+def write_parquet(path: Path, columns: dict[str, Any]) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+FULL_ROW = {
+    "event_date": "20240314",
+    "event_timestamp": str(NOON),
+    "event_name": "screen_view",
+    "event_params": [
+        {"key": "ga_session_id", "value": {"int_value": "1710000000"}},
+        {"key": "screen", "value": {"string_value": "home"}},
+        {"key": "score", "value": {"double_value": 0.5}},
+    ],
+    "event_bundle_sequence_id": "-7",
+    "event_server_timestamp_offset": 1500000,
+    "batch_event_index": "3",
+    "user_id": "u1",
+    "user_pseudo_id": "device-1",
+    "user_first_touch_timestamp": "0",
+    "user_properties": [{"key": "mail", "value": {"string_value": MARK}}],
+    "platform": "IOS",
+    "stream_id": "42",
+    "device": {"category": "mobile", "operating_system": "iOS", "advertising_id": MARK},
+    "geo": {"country": "South Korea", "city": "Seoul"},
+    "app_info": {"version": "1.2"},
+    "is_active_user": True,
+    "a_column_of_tomorrow": {"anything": [1, MARK]},
+}
+
+
+def value(**known: object) -> dict[str, object]:
+    return {"string_value": None, "int_value": None, "float_value": None, "double_value": None} | known
+
+
+FULL_EVENT = {
+    "event_date": DAY,
+    "event_timestamp": NOON,
+    "event_name": "screen_view",
+    "event_params": [
+        {"key": "ga_session_id", "value": value(int_value=1710000000)},
+        {"key": "screen", "value": value(string_value="home")},
+        {"key": "score", "value": value(double_value=0.5)},
+    ],
+    "event_bundle_sequence_id": -7,
+    "event_server_timestamp_offset": 1500000,
+    "batch_event_index": 3,
+    "batch_ordering_id": None,
+    "batch_page_id": None,
+    "user_id": "u1",
+    "user_pseudo_id": "device-1",
+    "user_first_touch_timestamp": 0,
+    "platform": "IOS",
+    "stream_id": "42",
+    "device_category": "mobile",
+    "operating_system": "iOS",
+    "country": "South Korea",
+    "app_version": "1.2",
+    "is_active_user": True,
+    "is_final": True,
+}
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+def test_a_json_row_becomes_an_event_of_the_contract_with_missing_fields_null(
+    tmp_path: Path, suffix: str
+) -> None:
+    write_lines(tmp_path / f"events_20240314.{suffix}", [FULL_ROW, "", GOOD])
+    full, sparse = read(tmp_path)
+    assert full == FULL_EVENT
+    known = {"event_date": DAY, "event_timestamp": NOON, "event_name": "open", "is_final": True}
+    assert sparse == dict.fromkeys(RAW_EVENTS.column_names) | known
+
+
+def test_integers_are_exact_as_json_numbers_and_as_strings(tmp_path: Path) -> None:
+    biggest = 2**63 - 1
+    write_lines(
+        tmp_path / "events_20240314.jsonl",
+        [
+            GOOD | {"batch_page_id": biggest},
+            GOOD | {"batch_page_id": str(biggest)},
+            GOOD | {"batch_page_id": str(-biggest - 1)},
+        ],
+    )
+    assert [event["batch_page_id"] for event in read(tmp_path)] == [biggest, biggest, -biggest - 1]
+
+
+def test_a_parquet_file_in_the_contract_s_types_is_read_without_touching_its_parameters(
+    tmp_path: Path,
+) -> None:
+    query = Ga4Files(tmp_path, SEOUL, lambda: datetime(2024, 6, 1, tzinfo=UTC))
+    write_lines(tmp_path / "events_20240314.jsonl", [FULL_ROW])
+    with duckdb.connect() as connection:
+        connection.execute(
+            "COPY (SELECT *, {'category': device_category, 'operating_system': operating_system} AS device, "
+            "{'country': country} AS geo, {'version': app_version} AS app_info "
+            f"FROM ({query.day(DAY).sql})) TO '{tmp_path / 'copy'}' (FORMAT parquet)"
+        )
+    (tmp_path / "events_20240314.jsonl").unlink()
+    (tmp_path / "copy").rename(tmp_path / "events_20240314.parquet")
+    assert read(tmp_path) == [FULL_EVENT]
+    assert "list_transform" not in query.day(DAY).sql
+
+
+def test_an_old_parquet_file_lacks_columns_and_fields_and_orders_them_its_own_way(tmp_path: Path) -> None:
+    parameters = [
+        {"value": {"int_value": 5, "string_value": None}, "key": "k"},
+        {"value": None, "key": "empty"},
+    ]
+    write_parquet(
+        tmp_path / "events_20240314.parquet",
+        {
+            "event_name": ["a", "b", "c"],
+            "event_params": [parameters, [], None],
+            "device": [{"operating_system": "ANDROID"}, None, {"operating_system": None}],
+            "geo": pa.nulls(3),
+            "user_id": pa.array([7, None, 8], pa.int32()),
+            "batch_event_index": [1.0, None, 2.0**53],
+            "event_timestamp": pa.array([NOON] * 3, pa.uint64()),
+        },
+    )
+    first, second, third = read(tmp_path)
+    assert first["event_params"] == [
+        {"key": "k", "value": value(int_value=5)},
+        {"key": "empty", "value": None},
+    ]
+    assert [second["event_params"], third["event_params"]] == [[], None]
+    assert [event["operating_system"] for event in (first, second, third)] == ["ANDROID", None, None]
+    assert [event["user_id"] for event in (first, second, third)] == ["7", None, "8"]
+    assert [event["batch_event_index"] for event in (first, second, third)] == [1, None, 2**53]
+    assert first["country"] is first["device_category"] is first["is_active_user"] is None
+
+
+def test_the_day_comes_from_the_timestamp_to_the_microsecond_whatever_table_an_event_stands_in(
+    tmp_path: Path,
+) -> None:
+    start, end = micros("2024-03-13T15:00:00"), micros("2024-03-14T15:00:00")
+    # A property in UTC: Seoul's day begins at 15:00 of the table before.
+    write_lines(
+        tmp_path / "events_20240313.jsonl",
+        [
+            {"event_timestamp": start - 1, "event_name": "day before"},
+            {"event_timestamp": start, "event_name": "first"},
+        ],
+    )
+    write_parquet(
+        tmp_path / "events_20240314.parquet",
+        {"event_timestamp": [end - 1, end], "event_name": ["last", "day after"]},
+    )
+    assert names(read(tmp_path)) == ["first", "last"]
+    assert names(read(tmp_path, date(2024, 3, 13))) == ["day before"]
+    assert names(read(tmp_path, date(2024, 3, 15))) == ["day after"]
+    assert {event["event_date"] for event in read(tmp_path)} == {DAY}
+
+
+def test_a_property_east_of_us_has_our_late_events_in_its_next_table(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240315.jsonl", [GOOD])
+    assert names(read(tmp_path)) == ["open"]
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "end"),
+    [
+        (date(2024, 3, 31), "2024-03-30T23:00:00", "2024-03-31T22:00:00"),
+        (date(2024, 10, 27), "2024-10-26T22:00:00", "2024-10-27T23:00:00"),
+    ],
+    ids=["23 hours", "25 hours"],
+)
+def test_a_day_on_which_the_clock_changes_has_its_own_length(
+    tmp_path: Path, day: date, start: str, end: str
+) -> None:
+    write_lines(
+        tmp_path / f"events_{day:%Y%m%d}.jsonl",
+        [
+            {"event_timestamp": micros(start) - 1, "event_name": "before"},
+            {"event_timestamp": micros(start), "event_name": "first"},
+            {"event_timestamp": micros(end) - 1, "event_name": "last"},
+            {"event_timestamp": micros(end), "event_name": "after"},
+        ],
+    )
+    assert names(read(tmp_path, day, timezone="Europe/Berlin")) == ["first", "last"]
+
+
+def test_the_daily_table_wins_over_the_intraday_table_of_its_date(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_intraday_20240314.jsonl", [GOOD | {"event_name": "partial"}])
+    (event,) = read(tmp_path)
+    assert (event["event_name"], event["is_final"]) == ("partial", False)
+    facts = files(tmp_path).day(DAY).facts
+    assert facts == {"files": "events_intraday_20240314.jsonl", "intraday_files": 1}
+
+    write_lines(tmp_path / "events_20240314.jsonl.gz", [GOOD | {"event_name": "complete"}])
+    (event,) = read(tmp_path)
+    assert (event["event_name"], event["is_final"]) == ("complete", True)
+    assert files(tmp_path).day(DAY).facts == {"files": "events_20240314.jsonl.gz", "intraday_files": 0}
+
+
+@pytest.mark.parametrize(("today", "is_final"), [(date(2024, 3, 17), False), (date(2024, 3, 18), True)])
+def test_a_daily_table_is_final_when_google_no_longer_rewrites_it(
+    tmp_path: Path, today: date, is_final: bool
+) -> None:
+    write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
+    assert [event["is_final"] for event in read(tmp_path, today=today)] == [is_final]
+
+
+def test_copies_stay(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240314.jsonl", [GOOD, GOOD])
+    assert names(read(tmp_path)) == ["open", "open"]
+
+
+@pytest.mark.parametrize("folder", ["absent", "."])
+def test_no_folder_and_no_file_are_no_events(tmp_path: Path, folder: str) -> None:
+    assert read(tmp_path / folder) == []
+    assert files(tmp_path / folder).day(DAY).facts == {"files": "none", "intraday_files": 0}
+
+
+def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Path) -> None:
+    folder = tmp_path / "it's [1] *"
+    write_lines(folder / "events_20240314.jsonl", [GOOD])
+    write_parquet(folder / "events_20240315.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
+    assert names(read(folder)) == ["open", "open"]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"event_name": "open", "user_id": "' + MARK, "not valid JSON from character 35 on"),
+        ("17", "not a JSON object"),
+        ('{"event_name": "open"} {}', "not valid JSON from character 24 on"),
+        ("[" * 100_000, "not valid JSON in UTF-8"),
+        (GOOD | {"event_timestamp": 1.5}, "event_timestamp is not an INT64"),
+        (GOOD | {"event_timestamp": MARK}, "event_timestamp is not an INT64"),
+        (GOOD | {"event_timestamp": None}, "event_timestamp is missing"),
+        (GOOD | {"event_name": None}, "event_name is missing"),
+        (GOOD | {"batch_page_id": 2**63}, "batch_page_id is not an INT64"),
+        (GOOD | {"batch_page_id": str(2**63)}, "batch_page_id is not an INT64"),
+        (GOOD | {"batch_page_id": "1.5"}, "batch_page_id is not an INT64"),
+        (GOOD | {"batch_page_id": [1]}, "batch_page_id is not an INT64"),
+        (GOOD | {"is_active_user": MARK}, "is_active_user is not a BOOL"),
+        (GOOD | {"device": MARK}, "device is not a STRUCT"),
+        (GOOD | {"event_params": {"key": MARK}}, "event_params is not an ARRAY"),
+        (
+            GOOD | {"event_params": [{"key": MARK, "value": {"int_value": 1.5}}]},
+            "event_params.value.int_value is not an INT64",
+        ),
+        (
+            GOOD | {"event_params": [{"key": "k", "value": {"double_value": MARK}}]},
+            "event_params.value.double_value is not a FLOAT64",
+        ),
+    ],
+)  # fmt: skip
+def test_a_bad_line_is_named_with_what_is_wrong_and_is_not_quoted(
+    tmp_path: Path, suffix: str, line: object, problem: str
+) -> None:
+    write_lines(tmp_path / f"events_20240313.{suffix}", [GOOD])
+    path = write_lines(tmp_path / f"events_20240314.{suffix}", [GOOD, "", GOOD, line, GOOD])
+    assert failure(files(tmp_path).day(DAY)) == f"{path}, line 4: {problem}. {REMEDY}"
+
+
+def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "events_20240314.jsonl"
+    path.write_bytes(b'{"event_name": "\xff"}\n')
+    assert failure(files(tmp_path).day(DAY)) == f"{path}, line 1: not valid JSON in UTF-8. {REMEDY}"
+
+
+def test_a_gzip_file_that_ends_early_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "events_20240314.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"event_timestamp": 1, "event_name": "x"}\n')[:-10])
+    expected = f"{path}: the gzip stream is damaged or ends early, after line 0. Export the file again."
+    assert failure(files(tmp_path).day(DAY)) == expected
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("damage", [truncate, lambda path: path.write_bytes(b"")], ids=["truncated", "empty"])
+def test_a_parquet_file_without_its_end_is_named_before_anything_runs(
+    tmp_path: Path, damage: Callable[[Path], object]
+) -> None:
+    path = write_parquet(
+        tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]}
+    )
+    damage(path)
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).day(DAY)
+    assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
+
+
+def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240313.jsonl", [GOOD])
+    path = write_parquet(
+        tmp_path / "events_20240314.parquet",
+        {"event_timestamp": [NOON] * 1000, "event_name": [f"name {i}" for i in range(1000)]},
+    )
+    content = bytearray(path.read_bytes())
+    content[4:2000] = b"\xff" * 1996
+    path.write_bytes(content)
+    expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
+    assert failure(files(tmp_path).day(DAY)) == expected
+
+
+@pytest.mark.parametrize(
+    ("column", "problem"),
+    [
+        ({"batch_page_id": [1.5]}, "batch_page_id is not an INT64"),
+        ({"batch_page_id": [float("nan")]}, "batch_page_id is not an INT64"),
+        ({"batch_page_id": [2.0**53 + 2]}, "batch_page_id is not an INT64"),
+        ({"batch_page_id": [MARK]}, "batch_page_id is not an INT64"),
+        ({"batch_page_id": pa.array([2**63], pa.uint64())}, "batch_page_id is not an INT64"),
+        (
+            {"event_params": [[{"key": MARK, "value": {"int_value": 1.5}}]]},
+            "event_params.value.int_value is not an INT64",
+        ),
+        ({"event_name": pa.array([None], pa.string())}, "event_name is missing"),
+    ],
+)  # fmt: skip
+def test_a_parquet_value_that_would_have_to_be_changed_is_an_error(
+    tmp_path: Path, column: dict[str, Any], problem: str
+) -> None:
+    path = write_parquet(
+        tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]} | column
+    )
+    assert failure(files(tmp_path).day(DAY)) == f"{path}: {problem}. Export the file again."
+
+
+@pytest.mark.parametrize(
+    ("columns", "problem"),
+    [
+        ({"event_timestamp": [NOON]}, "no column event_name, which every GA4 export has"),
+        ({"event_timestamp": [NOON, None], "event_name": ["a", "b"]}, "event_timestamp is missing in 1 rows"),
+        (
+            {"event_timestamp": [datetime(2024, 3, 14, tzinfo=UTC)], "event_name": ["a"]},
+            "column event_timestamp is TIMESTAMP WITH TIME ZONE where BIGINT is expected",
+        ),
+        (
+            {"event_timestamp": [NOON], "event_name": ["a"], "device": ["IOS"]},
+            "column device is VARCHAR where STRUCT is expected",
+        ),
+    ],
+)
+def test_a_parquet_file_that_cannot_be_the_export_is_named_before_anything_runs(
+    tmp_path: Path, columns: dict[str, Any], problem: str
+) -> None:
+    path = write_parquet(tmp_path / "events_20240314.parquet", columns)
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).day(DAY)
+    assert str(caught.value) == f"{path}: {problem}. Export the file again."
+
+
+def test_two_files_for_one_table_are_an_error_that_names_both(tmp_path: Path) -> None:
+    write_parquet(tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
+    write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).day(DAY)
+    assert str(caught.value) == (
+        f"{tmp_path}: events_20240314.parquet and events_20240314.jsonl hold the same export table. "
+        "Remove one of them."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["events_2024-03-14.jsonl", "events_20240230.parquet", "events_20240314-000.parquet"]
+)
+def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).day(DAY)
+    assert str(caught.value) == (
+        f"{tmp_path / name}: the name tells no export date, so no day would read it. "
+        "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+    )
+
+
+def test_a_line_that_python_reads_and_duckdb_does_not_names_its_file(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240313.jsonl", [GOOD])
+    path = write_lines(tmp_path / "events_20240314.jsonl", ['{"user_id": "\\ud800' + MARK + '"}'])
+    path.write_text(path.read_text().replace("{", '{"event_timestamp": 1, "event_name": "open", '))
+    expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
+    assert failure(files(tmp_path).day(DAY)) == expected
+
+
+def test_a_failure_that_no_file_explains_says_so(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
+    write_parquet(tmp_path / "events_20240315.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
+    explanation = files(tmp_path).day(DAY).explain(duckdb.OutOfMemoryException(MARK))
+    assert str(explanation) == (
+        f"{tmp_path / 'events_20240314.jsonl'}, {tmp_path / 'events_20240315.parquet'}: "
+        "each file can be read, but the query over them failed (OutOfMemoryException). "
+        "Check memory and disk space, and that no file changed meanwhile."
+    )
+
+
+def test_nothing_personal_comes_out(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240314.jsonl", [FULL_ROW])
+    assert MARK not in repr(read(tmp_path))

@@ -1,0 +1,1 @@
+"""Assets of the group `cohorts`: one module and one `.sql` file each."""

@@ -1,0 +1,15 @@
+"""Asset `frequent_users`: the people who keep coming back."""
+
+from pathlib import Path
+
+from calback_assets.assets.sql_asset import SqlAsset
+from calback_assets.partitions import trailing
+from calback_assets.tables.metrics import FREQUENT_USERS
+
+ASSET = SqlAsset(
+    FREQUENT_USERS,
+    Path(__file__).with_suffix(".sql"),
+    # 31 days: the window of 30, and the month to date on the last day of a long month.
+    reads={"user_daily_activity": trailing(31)},
+    parameters=("frequent_min_days", "frequent_window_days"),
+)

@@ -1,0 +1,1 @@
+"""Assets of the group `core`: one module and one `.sql` file each."""

@@ -1,0 +1,233 @@
+-- Everything that happened on the day, each event once and with the person it belongs to.
+--
+-- An app event belongs to its own user_id; else to the user last seen on its device at or before it, within the 30 days
+-- that end with the day; else to the first one seen on the device later that day; else to the device itself.
+WITH repeated AS (
+  SELECT COALESCE(user_pseudo_id, '') AS device, event_timestamp, event_name
+  FROM raw_events
+  GROUP BY device, event_timestamp, event_name
+  HAVING COUNT(*) > 1
+),
+identified AS (
+  SELECT
+    raw_events.event_timestamp,
+    raw_events.event_name,
+    raw_events.user_id,
+    raw_events.user_pseudo_id,
+    raw_events.is_active_user,
+    raw_events.platform,
+    raw_events.event_params,
+    repeated.event_name IS NOT NULL AS is_repeated,
+    TO_HEX(MD5(CONCAT(
+      'analytics|', COALESCE(raw_events.user_pseudo_id, ''),
+      '|', CAST(raw_events.event_timestamp AS STRING),
+      '|', raw_events.event_name,
+      '|', COALESCE(CAST(raw_events.event_bundle_sequence_id AS STRING), ''),
+      '|', CAST(COALESCE(raw_events.batch_event_index, 0) AS STRING),
+      -- Older exports do not number the events of a batch: there, only the parameters tell two events apart.
+      '|', IF(
+        raw_events.event_bundle_sequence_id IS NULL OR raw_events.batch_event_index IS NULL,
+        ARRAY_TO_STRING(
+          ARRAY(
+            SELECT CONCAT(
+              p.key, '=',
+              COALESCE(
+                p.value.string_value,
+                CAST(p.value.int_value AS STRING),
+                -- Engines print floats differently; millionths as an integer are printed alike.
+                CAST(SAFE_CAST(ROUND(COALESCE(p.value.double_value, p.value.float_value) * 1000000) AS INT64) AS STRING),
+                ''
+              )
+            )
+            FROM UNNEST(raw_events.event_params) AS p
+            ORDER BY 1
+          ),
+          '&'
+        ),
+        ''
+      )
+    ))) AS event_id
+  FROM raw_events
+  LEFT JOIN repeated
+    ON repeated.device = COALESCE(raw_events.user_pseudo_id, '')
+    AND repeated.event_timestamp = raw_events.event_timestamp
+    AND repeated.event_name = raw_events.event_name
+),
+exported AS (
+  SELECT * FROM identified WHERE NOT is_repeated
+  UNION ALL
+  -- Only events that may have copies are ranked, for speed. Copies differ at most in who they say it was: the one that
+  -- says so is kept.
+  SELECT *
+  FROM identified
+  WHERE is_repeated
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY user_id NULLS LAST) = 1
+),
+carried AS (
+  SELECT user_pseudo_id, user_id
+  FROM device_identity
+  WHERE event_date < @day
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY user_pseudo_id ORDER BY last_seen_at DESC, user_id DESC) = 1
+),
+sightings AS (
+  SELECT user_pseudo_id, event_timestamp AS since, MAX(user_id) AS user_id
+  FROM raw_events
+  WHERE user_pseudo_id IS NOT NULL AND user_id IS NOT NULL
+  GROUP BY user_pseudo_id, event_timestamp
+),
+changes AS (
+  SELECT
+    user_pseudo_id,
+    since,
+    user_id,
+    LAG(user_id) OVER (PARTITION BY user_pseudo_id ORDER BY since) AS previous_user_id
+  FROM sightings
+  QUALIFY previous_user_id IS NULL OR previous_user_id != user_id
+),
+holders AS (
+  SELECT user_pseudo_id, since, user_id FROM changes
+  UNION ALL
+  -- Before the first sighting of the day: whoever held the device before, else whoever is seen first.
+  SELECT
+    COALESCE(carried.user_pseudo_id, changes.user_pseudo_id) AS user_pseudo_id,
+    0 AS since,
+    COALESCE(carried.user_id, changes.user_id) AS user_id
+  FROM (SELECT * FROM changes WHERE previous_user_id IS NULL) AS changes
+  FULL JOIN carried ON carried.user_pseudo_id = changes.user_pseudo_id
+),
+spans AS (
+  SELECT
+    user_pseudo_id,
+    user_id,
+    since,
+    LEAD(since) OVER (PARTITION BY user_pseudo_id ORDER BY since) AS until
+  FROM holders
+),
+analytics AS (
+  SELECT
+    exported.event_id,
+    TIMESTAMP_MICROS(exported.event_timestamp) AS event_timestamp,
+    COALESCE(exported.user_id, spans.user_id, exported.user_pseudo_id) AS user_id,
+    exported.user_id IS NULL AND spans.user_id IS NULL AS is_anonymous,
+    exported.event_name,
+    exported.is_active_user,
+    CONCAT(
+      exported.user_pseudo_id, '.',
+      CAST((SELECT p.value.int_value FROM UNNEST(exported.event_params) AS p WHERE p.key = 'ga_session_id' LIMIT 1) AS STRING)
+    ) AS session_id,
+    exported.platform,
+    exported.event_params AS properties
+  FROM exported
+  LEFT JOIN spans
+    ON exported.user_id IS NULL
+    AND spans.user_pseudo_id = exported.user_pseudo_id
+    AND spans.since <= exported.event_timestamp
+    AND (spans.until IS NULL OR spans.until > exported.event_timestamp)
+),
+registered AS (
+  SELECT
+    TO_HEX(MD5(CONCAT('users|', user_id))) AS event_id,
+    created_at AS event_timestamp,
+    user_id
+  FROM raw_users
+  WHERE created_at >= @day_start AND created_at < @day_end
+),
+met AS (
+  SELECT
+    TO_HEX(MD5(CONCAT('meetings|', meeting_id))) AS event_id,
+    created_at AS event_timestamp,
+    owner_id AS user_id,
+    IF(is_pending, 'meeting_proposed', 'meeting_created') AS event_name,
+    involved_count,
+    is_recurring
+  FROM raw_meetings
+  WHERE created_at >= @day_start AND created_at < @day_end
+),
+opened AS (
+  -- A row is an app open and repeats on purpose; only a message that Kafka delivered twice is one open.
+  SELECT
+    user_id,
+    topic,
+    `partition`,
+    `offset`,
+    topic IS NOT NULL AND `partition` IS NOT NULL AND `offset` IS NOT NULL AS is_message
+  FROM raw_access_log
+),
+numbered AS (
+  SELECT
+    user_id,
+    is_message,
+    IF(
+      is_message,
+      CONCAT(topic, '|', CAST(`partition` AS STRING), '|', CAST(`offset` AS STRING)),
+      CONCAT(CAST(@day AS STRING), '|', user_id)
+    ) AS message
+  FROM opened
+),
+app_opens AS (
+  SELECT
+    user_id,
+    is_message,
+    message,
+    ROW_NUMBER() OVER (PARTITION BY is_message, message ORDER BY user_id) AS copy
+  FROM numbered
+  QUALIFY copy = 1 OR NOT is_message
+),
+everything AS (
+  SELECT
+    event_id, event_timestamp, user_id, is_anonymous, 'analytics' AS source, event_name, is_active_user, session_id,
+    platform, properties
+  FROM analytics
+  UNION ALL
+  SELECT
+    event_id, event_timestamp, user_id, FALSE, 'users', 'user_registered', CAST(NULL AS BOOL), CAST(NULL AS STRING),
+    CAST(NULL AS STRING), NULL
+  FROM registered
+  UNION ALL
+  SELECT
+    event_id, event_timestamp, user_id, FALSE, 'meetings', event_name, CAST(NULL AS BOOL), CAST(NULL AS STRING),
+    CAST(NULL AS STRING),
+    [
+      STRUCT(
+        'involved_count' AS key,
+        STRUCT(
+          CAST(NULL AS STRING) AS string_value,
+          involved_count AS int_value,
+          CAST(NULL AS FLOAT64) AS float_value,
+          CAST(NULL AS FLOAT64) AS double_value
+        ) AS value
+      ),
+      STRUCT(
+        'is_recurring' AS key,
+        STRUCT(
+          CAST(NULL AS STRING) AS string_value,
+          CAST(is_recurring AS INT64) AS int_value,
+          CAST(NULL AS FLOAT64) AS float_value,
+          CAST(NULL AS FLOAT64) AS double_value
+        ) AS value
+      )
+    ]
+  FROM met
+  UNION ALL
+  SELECT
+    TO_HEX(MD5(CONCAT('access_log|', message, '|', CAST(copy AS STRING)))), @day_start, user_id, FALSE, 'access_log',
+    'app_open', CAST(NULL AS BOOL), CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
+  FROM app_opens
+)
+SELECT
+  @day AS event_date,
+  event_id,
+  event_timestamp,
+  user_id,
+  is_anonymous,
+  source,
+  event_name,
+  user_id IS NOT NULL AND event_name NOT IN (
+    'app_remove', 'app_update', 'app_clear_data', 'os_update', 'app_exception', 'notification_receive',
+    'notification_dismiss', 'firebase_campaign'
+  ) AS is_activity,
+  is_active_user,
+  session_id,
+  platform,
+  properties
+FROM everything

@@ -1,0 +1,44 @@
+-- One row for each person and day with at least one act of their own.
+WITH log AS (
+  SELECT COUNTIF(source = 'access_log') > 0 AS is_kept
+  FROM unified_events
+),
+actions AS (
+  SELECT user_id, ARRAY_AGG(STRUCT(event_name AS event_name, events AS events) ORDER BY event_name) AS actions
+  FROM (
+    SELECT user_id, event_name, COUNT(*) AS events
+    FROM unified_events
+    WHERE is_activity
+    GROUP BY user_id, event_name
+  ) AS counted
+  GROUP BY user_id
+),
+activity AS (
+  SELECT
+    user_id,
+    LOGICAL_AND(is_anonymous) AS is_anonymous,
+    COUNT(*) AS events,
+    COUNT(DISTINCT session_id) AS sessions,
+    COUNTIF(source = 'access_log') AS logged_opens,
+    COUNTIF(source = 'analytics' AND event_name = 'session_start') AS session_starts,
+    COUNTIF(source = 'meetings' AND event_name = 'meeting_created') AS meetings_created,
+    MIN(event_timestamp) AS first_event_at,
+    MAX(event_timestamp) AS last_event_at
+  FROM unified_events
+  WHERE is_activity
+  GROUP BY user_id
+)
+SELECT
+  @day AS event_date,
+  activity.user_id,
+  activity.is_anonymous,
+  activity.events,
+  activity.sessions,
+  IF(log.is_kept, activity.logged_opens, activity.session_starts) AS app_opens,
+  activity.meetings_created,
+  activity.first_event_at,
+  activity.last_event_at,
+  actions.actions
+FROM activity
+INNER JOIN actions ON actions.user_id = activity.user_id
+CROSS JOIN log

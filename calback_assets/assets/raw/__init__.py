@@ -1,0 +1,65 @@
+"""Assets of the group `raw`: what the sources sent. They know a source, and nothing of analytics."""
+
+from collections.abc import Callable
+from typing import Any
+
+from dagster import AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, ResourceParam, asset
+
+from calback_assets.assets.contract_metadata import OWNERS, contract_metadata
+from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.firestore import Snapshot as Documents
+from calback_assets.sources.firestore_files import FirestoreFiles
+from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.tables import Table
+from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
+from calback_assets.warehouse.output import Files, Snapshot
+
+_SHOWN_PROBLEMS = 20
+
+
+def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
+    """The four raw assets."""
+
+    @_raw(RAW_USERS, "firebase")
+    def raw_users(firestore: ResourceParam[FirestoreFiles]) -> Snapshot:
+        return _snapshot(firestore.users())
+
+    @_raw(RAW_MEETINGS, "firebase")
+    def raw_meetings(firestore: ResourceParam[FirestoreFiles]) -> Snapshot:
+        return _snapshot(firestore.meetings())
+
+    @_raw(RAW_EVENTS, "googleanalytics", partitions)
+    def raw_events(ga4: ResourceParam[Ga4Files]) -> Files:
+        return Files(ga4.day)
+
+    @_raw(RAW_ACCESS_LOG, "kafka", partitions)
+    def raw_access_log(access_log: ResourceParam[AccessLogFiles]) -> Files:
+        return Files(access_log.day)
+
+    return [raw_users, raw_meetings, raw_events, raw_access_log]
+
+
+def _raw(
+    table: Table, kind: str, partitions: DailyPartitionsDefinition | None = None
+) -> Callable[[Callable[..., Any]], AssetsDefinition]:
+    return asset(
+        name=table.name,
+        group_name="raw",
+        description=table.description,
+        owners=OWNERS,
+        kinds={kind},
+        metadata=contract_metadata(table),
+        partitions_def=partitions,
+        backfill_policy=BackfillPolicy.single_run() if partitions else None,
+    )
+
+
+def _snapshot(read: Documents) -> Snapshot:
+    """The rows, and a report of what could not be taken, by document id and reason."""
+    listed = "\n".join(
+        f"- `{problem.document_id}` {problem.field}: {problem.reason}" for problem in read.problems[:_SHOWN_PROBLEMS]
+    )
+    return Snapshot(
+        read.rows,
+        {"documents": read.documents, "problems": len(read.problems), "first_problems": listed or "none"},
+    )

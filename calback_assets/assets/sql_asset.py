@@ -1,0 +1,93 @@
+"""How a `.sql` file becomes a Dagster asset.
+
+The declaration and its assembly belong here; what an asset computes stands in its `.sql` file.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from dagster import AssetDep, AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, asset
+
+from calback_assets.assets.contract_metadata import OWNERS, contract_metadata
+from calback_assets.partitions import Reach, partition_mapping
+from calback_assets.tables import TABLES, Table
+from calback_assets.warehouse.googlesql import Input, Model, Parameter
+from calback_assets.warehouse.output import Plot, Query
+
+
+@dataclass(frozen=True)
+class SqlAsset:
+    """A daily-partitioned table that one GoogleSQL query makes."""
+
+    table: Table
+    sql: Path
+    reads: Mapping[str, Reach | None]
+    """Upstream tables by name, with the days that a day of this one reads; None for a snapshot."""
+    parameters: Sequence[str] = ()
+    """Names of the settings that the query uses as `@name`."""
+    own_days: Mapping[str, Reach] = field(default_factory=dict)
+    """Other days of this same table that the query reads, by the name it reads them under."""
+    ripple: "Ripple | None" = None
+    plot: Plot | None = None
+
+    @cached_property
+    def model(self) -> Model:
+        """The parsed and checked query."""
+        upstream = {name: Input(TABLES[name], reach) for name, reach in self.reads.items()}
+        return Model(self.sql, upstream | {name: Input(self.table, reach) for name, reach in self.own_days.items()})
+
+    def build(self, partitions: DailyPartitionsDefinition, settings: Mapping[str, Parameter]) -> AssetsDefinition:
+        """The Dagster asset.
+
+        Raises:
+            ModelError: the query uses what not every engine can run.
+        """
+        ripple = self.ripple.model if self.ripple else None
+        query = Query(self.model, {name: settings[name] for name in self.parameters}, ripple, self.plot)
+
+        @asset(
+            name=self.table.name,
+            group_name=self.sql.parent.name,
+            description=self.table.description,
+            owners=OWNERS,
+            kinds={"sql"},
+            partitions_def=partitions,
+            backfill_policy=BackfillPolicy.single_run(),
+            code_version=hashlib.sha256(self.model.sql.encode()).hexdigest()[:12],
+            metadata=contract_metadata(self.table),
+            deps=[
+                AssetDep(name, partition_mapping=None if reach is None else partition_mapping(reach))
+                for name, reach in self.reads.items()
+            ],
+        )
+        def build_query() -> Query:
+            return query
+
+        return build_query
+
+
+@dataclass(frozen=True)
+class Ripple:
+    """A query for the other days of a table that change when one of its days is replaced."""
+
+    sql: Path
+    reads: Mapping[str, tuple[Table, Reach]]
+    """By the name that the query reads them under: a table and its days, seen from the day that is replaced."""
+
+    @cached_property
+    def model(self) -> Model:
+        """The parsed and checked query."""
+        return Model(self.sql, {name: Input(table, reach) for name, (table, reach) in self.reads.items()})
+
+
+def dependents(assets: Sequence[SqlAsset]) -> dict[str, list[tuple[str, Reach]]]:
+    """For each table, the partitioned tables that read its days, and which."""
+    found: dict[str, list[tuple[str, Reach]]] = {}
+    for declared in assets:
+        for name, reach in declared.reads.items():
+            if reach is not None:
+                found.setdefault(name, []).append((declared.table.name, reach))
+    return found

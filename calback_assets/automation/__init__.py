@@ -1,0 +1,1 @@
+"""What starts work: jobs and schedules. What the work is stands in `assets`."""

@@ -1,0 +1,150 @@
+"""What must be true of the data: one GoogleSQL query a check, which returns the rows that break it.
+
+Declarations and their assembly belong here; the queries stand beside them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetChecksDefinition,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    MetadataValue,
+    ResourceParam,
+    multi_asset_check,
+)
+
+from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, trailing
+from calback_assets.tables import TABLES, Table
+from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
+from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
+from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session
+from calback_assets.warehouse.googlesql import Input, Model
+from calback_assets.warehouse.io_manager import Calendar
+
+_SHOWN_VIOLATIONS = 5
+
+
+@dataclass(frozen=True)
+class Check:
+    """An invariant of a table: its query returns `event_date` and figures for every violation on a day."""
+
+    table: Table
+    name: str
+    description: str
+    reads: Mapping[str, tuple[str, Reach]]
+    """By the name that the query reads them under: a table and its days, seen from the day that is checked."""
+
+    @cached_property
+    def model(self) -> Model:
+        """The parsed and checked query."""
+        inputs = {alias: Input(TABLES[name], reach) for alias, (name, reach) in self.reads.items()}
+        return Model(Path(__file__).with_name(f"{self.name}.sql"), inputs)
+
+
+def _same_day(*names: str) -> dict[str, tuple[str, Reach]]:
+    return {name: (name, SAME_DAY) for name in names}
+
+
+CHECKS: tuple[Check, ...] = (
+    Check(
+        USER_DAILY_ACTIVITY,
+        "events_add_up",
+        "The events of all people add up to the activity rows of unified_events.",
+        _same_day("user_daily_activity", "unified_events"),
+    ),
+    Check(
+        USER_FIRST_SEEN,
+        "first_day_is_active_and_only",
+        "Everyone first seen on the day is active on it, and first seen on no other day.",
+        {
+            "user_first_seen": ("user_first_seen", SAME_DAY),
+            "user_daily_activity": ("user_daily_activity", SAME_DAY),
+            "seen_earlier": ("user_first_seen", EARLIER),
+            "seen_later": ("user_first_seen", LATER),
+        },
+    ),
+    Check(
+        DAILY_ACTIVE_USERS,
+        "windows_are_nested",
+        "dau ≤ wau ≤ mau.",
+        _same_day("daily_active_users"),
+    ),
+    Check(
+        DAILY_ACTIVE_USERS,
+        "lifecycle_adds_up",
+        "new + returning + resurrected = dau, and identified + anonymous = dau.",
+        _same_day("daily_active_users"),
+    ),
+    Check(
+        DAILY_ACTIVE_USERS,
+        "dau_is_everyone_active",
+        "dau is the number of people in user_daily_activity.",
+        _same_day("daily_active_users", "user_daily_activity"),
+    ),
+    Check(
+        FREQUENT_USERS,
+        "frequent_users_are_active",
+        "Every frequent user is active within the window, on as many days as the row says at least.",
+        {
+            "frequent_users": ("frequent_users", SAME_DAY),
+            "user_daily_activity": ("user_daily_activity", trailing(31)),
+        },
+    ),
+)
+
+
+def build_checks(checks: Iterable[Check], calendar: Calendar) -> list[AssetChecksDefinition]:
+    """One Dagster check definition a table; a failed check is an error and stops what is downstream."""
+    by_table: dict[str, list[Check]] = defaultdict(list)
+    for check in checks:
+        by_table[check.table.name].append(check)
+    return [_build(TABLES[name], group, calendar) for name, group in by_table.items()]
+
+
+def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetChecksDefinition:
+    models = {check.name: check.model for check in checks}
+
+    @multi_asset_check(
+        name=f"{table.name}_invariants",
+        specs=[
+            AssetCheckSpec(check.name, asset=table.name, description=check.description, blocking=True)
+            for check in checks
+        ],
+    )
+    def invariants(
+        context: AssetCheckExecutionContext, warehouse: ResourceParam[DuckDBWarehouse]
+    ) -> Iterator[AssetCheckResult]:
+        with warehouse.session() as session:
+            days = session.days_of_run(table, context.run.run_id)
+            for name, model in models.items():
+                yield _result(table, name, list(_violations(session, model, calendar, days)), len(days))
+
+    return invariants
+
+
+def _violations(session: Session, model: Model, calendar: Calendar, days: Sequence[date]) -> Iterator[str]:
+    for day in days:
+        for row in session.arrow(model.duckdb_template.fill(calendar.parameters(model, day))).to_pylist():
+            yield ", ".join(f"{name} {value}" for name, value in row.items())
+
+
+def _result(table: Table, name: str, violations: Sequence[str], days: int) -> AssetCheckResult:
+    return AssetCheckResult(
+        asset_key=table.name,
+        check_name=name,
+        passed=not violations,
+        severity=AssetCheckSeverity.ERROR,
+        metadata={
+            "days": MetadataValue.int(days),
+            "violations": MetadataValue.int(len(violations)),
+            "first_violations": MetadataValue.text("; ".join(violations[:_SHOWN_VIOLATIONS]) or "none"),
+        },
+    )

@@ -1,0 +1,445 @@
+"""The embedded warehouse: the write contract on DuckDB.
+
+Everything that touches a DuckDB connection belongs here: opening and locking, DDL from contracts, atomic replacement,
+and the ledger of partitions. What is written is somebody else's business.
+"""
+
+import logging
+import random
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb.sqltypes import DuckDBPyType
+from sqlglot import exp
+
+from calback_assets.errors import CalbackError, ContractError, WarehouseError
+from calback_assets.partitions import Reach
+from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.googlesql import SCHEMA
+from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.rows import check_names
+
+progress = logging.getLogger("calback_assets.progress")
+"""One record for each partition or snapshot written, with `table` and `day`; free where nobody listens."""
+
+LOCK_TIMEOUT_SECONDS = 10.0
+
+_LEDGER = f"{SCHEMA}.partition_ledger"
+_INTEGERS = frozenset(
+    f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
+)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One replaced partition or snapshot."""
+
+    day: date | None
+    row_count: int
+    sql: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A query in DuckDB's dialect that yields the rows of one partition or snapshot."""
+
+    sql: str
+    ripple: str | None = None
+    """Names other days (`event_date`) of the table that change with this one; run before the replacement."""
+
+
+class DuckDBWarehouse:
+    """A DuckDB file with the tables in schema `calback`."""
+
+    def __init__(
+        self,
+        path: Path,
+        dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None,
+        lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+    ) -> None:
+        """Name the file; nothing is opened.
+
+        Args:
+            path: the file, made when first written.
+            dependents: for each table, the partitioned tables that read it and the days they read, so that replacing a
+                day marks the days that it made stale.
+            lock_timeout_seconds: how long to wait for another process to let go of the file.
+        """
+        self.path = path
+        self._dependents = dependents or {}
+        self._lock_timeout_seconds = lock_timeout_seconds
+
+    @contextmanager
+    def session(self, *, read_only: bool = False) -> Iterator["Session"]:
+        """A connection that is closed whatever happens.
+
+        Raises:
+            WarehouseError: the file cannot be opened, is no DuckDB file, or stays locked by another process.
+        """
+        connection = self._connect(read_only=read_only)
+        try:
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            session = Session(connection, self.path, self._dependents)
+            if not read_only:
+                session.prepare()
+            yield session
+        finally:
+            connection.close()
+
+    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        if read_only and not self.path.exists():
+            raise WarehouseError(
+                f"there is no warehouse at {self.path}: materialize something first, or set CALBACK_DUCKDB_PATH"
+            )
+        deadline = time.monotonic() + self._lock_timeout_seconds
+        while True:
+            try:
+                if not read_only:
+                    self.path.parent.mkdir(parents=True, exist_ok=True)
+                return duckdb.connect(str(self.path), read_only=read_only)
+            except OSError as error:
+                raise WarehouseError(
+                    f"the warehouse {self.path} cannot be made: {error.strerror}; set CALBACK_DUCKDB_PATH to a file in "
+                    "a folder that can be written"
+                ) from None
+            except duckdb.Error as error:
+                holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
+                if holder is None:
+                    raise WarehouseError(_why_unopenable(self.path, error)) from None
+                if time.monotonic() > deadline:
+                    raise WarehouseError(
+                        f"the warehouse {self.path} is in use by process {holder[1]}; wait for that run to end, or "
+                        "stop it, and try again"
+                    ) from None
+            # Jitter, so that several waiting runs do not knock at the same moment for ever.
+            time.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - not for secrets
+
+
+def _why_unopenable(path: Path, error: duckdb.Error) -> str:
+    text = str(error)
+    if "not a valid DuckDB" in text:
+        return (
+            f"{path} is not a DuckDB file; set CALBACK_DUCKDB_PATH to a warehouse, or to a file that does not exist yet"
+        )
+    if "ermission denied" in text or "Cannot open file" in text or "read-only" in text.lower():
+        return (
+            f"the warehouse {path} cannot be opened for writing; set CALBACK_DUCKDB_PATH to a file that this user may "
+            "write"
+        )
+    return f"the warehouse {path} cannot be opened: {_redacted(error)}"
+
+
+class Session:
+    """One open connection: reads, and writes that keep the contract."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        path: Path,
+        dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+    ) -> None:
+        """Wrap an open connection to the file."""
+        self._path = path
+        self._connection = connection
+        self._dependents = dependents
+
+    def prepare(self) -> None:
+        """Make the schema and the ledger of partitions where they are missing."""
+        self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+        self.execute(
+            f"CREATE TABLE IF NOT EXISTS {_LEDGER} (table_name VARCHAR NOT NULL, event_date DATE NOT NULL, "
+            "row_count BIGINT NOT NULL, run_id VARCHAR NOT NULL, is_stale BOOLEAN NOT NULL)"
+        )
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows; every statement of a write goes through here."""
+        return self._connection.execute(sql).fetchall()
+
+    def arrow(self, sql: str) -> pa.Table:
+        """The result of a query."""
+        return self._connection.sql(sql).to_arrow_table()
+
+    @property
+    def uri(self) -> str:
+        """Where the tables live."""
+        return f"duckdb:///{self._path}"
+
+    def stored_bytes(self) -> int:
+        """Size of the warehouse file, all tables together: DuckDB keeps no size of one."""
+        return self._path.stat().st_size
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table has ever been written."""
+        return bool(
+            self.execute(
+                f"SELECT 1 FROM duckdb_tables() WHERE schema_name = '{SCHEMA}' AND table_name = '{table.name}'"
+            )
+        )
+
+    def read(self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None) -> pa.Table:
+        """The rows that a reference names, with all columns of the contract or those asked for, at most `limit`.
+
+        Raises:
+            WarehouseError: the table has never been written.
+        """
+        if not self.exists(ref.table):
+            raise WarehouseError(f"table {ref.table.name} does not exist yet: materialize {ref.table.name} first")
+        names = ", ".join(_quoted(name) for name in columns or ref.table.column_names)
+        where = "" if ref.start is None or ref.end is None else f" WHERE {_within(ref.start, ref.end)}"
+        at_most = "" if limit is None else f" LIMIT {limit}"
+        return self.arrow(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
+
+    def ensure(self, table: Table) -> None:
+        """Make the table of the contract, or add nullable columns that the contract has gained.
+
+        Raises:
+            ContractError: the stored table differs in any other way.
+        """
+        if not self.exists(table):
+            self.execute(_create(table))
+            return
+        stored = {
+            name: (kind, not is_nullable)
+            for name, kind, is_nullable in self.execute(
+                "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
+                f"WHERE schema_name = '{SCHEMA}' AND table_name = '{table.name}'"
+            )
+        }
+        for column in table.columns:
+            wanted = (str(DuckDBPyType(duckdb_type(column.type))), column.required)
+            if column.name not in stored and not column.required:
+                self.execute(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {_quoted(column.name)} {wanted[0]}")
+            elif stored.get(column.name) != wanted:
+                raise ContractError(
+                    f"{table.name}.{column.name}: the contract says {_shown(wanted)}, the warehouse has "
+                    f"{_shown(stored.get(column.name))}; only a new nullable column is added by itself: rename the old "
+                    "table away and materialize its days again"
+                )
+        if gone := sorted(set(stored) - set(table.column_names)):
+            raise ContractError(
+                f"{table.name}: the warehouse has column {', '.join(gone)}, which the contract lacks; declare it "
+                f"again, or drop it: ALTER TABLE {SCHEMA}.{table.name} DROP COLUMN {gone[0]}"
+            )
+
+    @contextmanager
+    def incoming(self, rows: pa.Table) -> Iterator[str]:
+        """Rows from Python, under the name by which a statement can select from them."""
+        self._connection.register("incoming", rows)
+        try:
+            yield "incoming"
+        finally:
+            self._connection.unregister("incoming")
+
+    def stale_days(self, table: Table) -> set[date]:
+        """Days of the table that were written before something they read changed."""
+        return {
+            day
+            for (day,) in self.execute(
+                f"SELECT event_date FROM {_LEDGER} WHERE table_name = '{table.name}' AND is_stale"
+            )
+        }
+
+    def days_of_run(self, table: Table, run_id: str) -> list[date]:
+        """The days of the table that a run has written and no later one has rewritten."""
+        return [
+            day
+            for (day,) in self.execute(
+                f"SELECT event_date FROM {_LEDGER} WHERE table_name = '{table.name}' AND run_id = '{run_id}' "
+                "ORDER BY event_date"
+            )
+        ]
+
+    def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
+        """Replace one partition by the rows of a query, all or nothing.
+
+        In the same transaction the ledger learns of the partition, and the days of other tables (and, by the ripple, of
+        this one) that the change has made stale are marked.
+
+        Raises:
+            ContractError: the rows break the contract; the old partition stands.
+            duckdb.Error: the query fails; the old partition stands.
+        """
+        that_day = _within(day, day + timedelta(days=1))
+        name = f"{SCHEMA}.{table.name}"
+        with self._transaction():
+            before = self._fingerprint(table, that_day)
+            rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
+            self.execute(f"DELETE FROM {name} WHERE {that_day}")
+            row_count = self._insert(table, statement.sql)
+            (kept,) = self.execute(f"SELECT COUNT(*) FROM {name} WHERE {that_day}")[0]
+            if kept != row_count:
+                raise ContractError(self._foreign_day(table, statement.sql, day))
+            self._enter(table, day, row_count, run_id)
+            if rippled:
+                listed = ", ".join(f"DATE '{other}'" for other in rippled)
+                self._mark(table.name, f"{EVENT_DATE} IN ({listed})")
+            if before is None or self._fingerprint(table, that_day) != before:
+                for dependent, reach in self._dependents.get(table.name, ()):
+                    start, end = reach.dependents(day)
+                    self._mark(dependent, _within(start, end))
+        progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
+        return Written(day, row_count, statement.sql)
+
+    def replace_snapshot(self, table: Table, sql: str) -> Written:
+        """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
+
+        Raises:
+            ContractError: the rows break the contract; the old table stands.
+        """
+        name = f"{SCHEMA}.{table.name}"
+        with self._transaction():
+            if table.tombstone:
+                self.execute(_keep_departed(table, sql, datetime.now(UTC)))
+            self.execute(f"DELETE FROM {name}")
+            row_count = self._insert(table, sql)
+            if table.tombstone:
+                row_count += self._insert(table, "SELECT * FROM departed")
+                self.execute("DROP TABLE departed")
+        progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
+        return Written(None, row_count, sql)
+
+    def check_query(self, table: Table, sql: str) -> None:
+        """Compare the columns of a query with the contract without running it.
+
+        Raises:
+            ContractError: a column is missing, unknown, or of a type that would have to be cast.
+        """
+        relation = self._connection.sql(sql)
+        check_names(relation.columns, table)
+        given = dict(zip(relation.columns, relation.types, strict=True))
+        for column in table.columns:
+            if not _is_same_kind(given[column.name], DuckDBPyType(duckdb_type(column.type))):
+                example = "a personal value" if column.is_personal else self._example(column.name, sql)
+                raise ContractError(
+                    f"{table.name}.{column.name}: the query gives {given[column.name]}, the contract says "
+                    f"{column.type}, for example {example}; cast it in the query; nothing was written"
+                )
+
+    def _example(self, column: str, sql: str) -> str:
+        found = self.execute(f"SELECT {_quoted(column)} FROM ({sql}) WHERE {_quoted(column)} IS NOT NULL LIMIT 1")
+        return repr(found[0][0]) if found else "NULL"
+
+    def _insert(self, table: Table, sql: str) -> int:
+        columns = ", ".join(
+            f"CAST({_quoted(column.name)} AS {duckdb_type(column.type)}) AS {_quoted(column.name)}"
+            for column in table.columns
+        )
+        try:
+            ((row_count,),) = self.execute(f"INSERT INTO {SCHEMA}.{table.name} BY NAME SELECT {columns} FROM ({sql})")
+        except duckdb.ConstraintException as error:
+            broken = re.search(r"NOT NULL constraint failed: \w+\.(\w+)", str(error))
+            column = broken[1] if broken else "a column"
+            raise ContractError(f"{table.name}.{column}: NULL in a required column; nothing was written") from None
+        return int(row_count)
+
+    def _foreign_day(self, table: Table, sql: str, day: date) -> str:
+        ((foreign, count),) = self.execute(
+            f"SELECT MIN({EVENT_DATE}), COUNT(*) FROM ({sql}) WHERE {EVENT_DATE} <> DATE '{day}'"
+        )
+        return (
+            f"{table.name}.{EVENT_DATE}: {count} rows lie outside the partition {day} that is written, for example "
+            f"{foreign}; nothing was written"
+        )
+
+    def _fingerprint(self, table: Table, where: str) -> tuple[object, ...] | None:
+        """A digest of a partition's rows, or None where no other day hangs on whether it changed."""
+        if not any(reach != Reach(0, 0) for _, reach in self._dependents.get(table.name, ())):
+            return None
+        names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
+        return self.execute(
+            f"SELECT COUNT(*), SUM(CAST(hash({names}) AS HUGEINT)), BIT_XOR(hash({names})) "
+            f"FROM {SCHEMA}.{table.name} WHERE {where}"
+        )[0]
+
+    def _enter(self, table: Table, day: date, row_count: int, run_id: str) -> None:
+        self.execute(f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND event_date = DATE '{day}'")
+        self.execute(f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)")
+
+    def _mark(self, table_name: str, where: str) -> None:
+        """Enter the partitions that exist there as stale."""
+        self.execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE table_name = '{table_name}' AND {where}")
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            self.execute("ROLLBACK")
+            raise
+
+
+@cache
+def duckdb_type(googlesql_type: str) -> str:
+    """The DuckDB type of a GoogleSQL type, as DuckDB prints it."""
+    return exp.DataType.build(googlesql_type, dialect="bigquery").sql("duckdb")
+
+
+def redact(error: duckdb.Error) -> CalbackError:
+    """A DuckDB error as one of ours: its first line, with every quoted value taken out."""
+    return WarehouseError(f"DuckDB could not run the query: {_redacted(error)}")
+
+
+def _redacted(error: duckdb.Error) -> str:
+    return re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", str(error).splitlines()[0])
+
+
+def _create(table: Table) -> str:
+    columns = ", ".join(
+        f"{_quoted(column.name)} {duckdb_type(column.type)}{' NOT NULL' if column.required else ''}"
+        for column in table.columns
+    )
+    return f"CREATE TABLE {SCHEMA}.{table.name} ({columns})"
+
+
+def _keep_departed(table: Table, sql: str, now: datetime) -> str:
+    """Set aside the old rows whose key is not in the new snapshot, marked with the time at which they were missed."""
+    (key,) = table.key
+    columns = ", ".join(
+        f"COALESCE({name}, TIMESTAMPTZ '{now.isoformat()}') AS {name}" if name == table.tombstone else name
+        for name in table.column_names
+    )
+    return (
+        f"CREATE OR REPLACE TEMP TABLE departed AS SELECT {columns} FROM {SCHEMA}.{table.name} AS old "
+        f"WHERE NOT EXISTS (SELECT 1 FROM ({sql}) AS new WHERE new.{key} = old.{key})"
+    )
+
+
+def _is_same_kind(given: DuckDBPyType, target: DuckDBPyType) -> bool:
+    """Whether both hold the same kind of value, so that a cast changes the width alone and fails on overflow."""
+    if given == target or given.id == "null":
+        return True
+    if target.id == "bigint":
+        return given.id in _INTEGERS
+    if target.id == "double":
+        return given.id in ("float", "decimal")
+    if target.id != given.id or target.id not in ("list", "struct"):
+        return False
+    ours, theirs = _parts(given), _parts(target)
+    return list(ours) == list(theirs) and all(_is_same_kind(ours[name], theirs[name]) for name in ours)
+
+
+def _parts(nested: DuckDBPyType) -> dict[str, DuckDBPyType]:
+    return {name: part for name, part in nested.children if isinstance(part, DuckDBPyType)}
+
+
+def _within(start: date, end: date) -> str:
+    return f"{EVENT_DATE} >= DATE '{start}' AND {EVENT_DATE} < DATE '{end}'"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _shown(column: tuple[str, bool] | None) -> str:
+    return "no such column" if column is None else f"{column[0]}{' NOT NULL' if column[1] else ''}"

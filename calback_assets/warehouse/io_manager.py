@@ -1,0 +1,267 @@
+"""The I/O manager: from what an asset returns to tables that keep the contract, and back.
+
+Translation between Dagster's partitions and the warehouse's days, and the metadata of materializations, belong here. It
+knows warehouses and nothing of analytics.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any, TypeAlias
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from dagster import (
+    AssetKey,
+    AssetMaterialization,
+    InputContext,
+    IOManager,
+    MetadataValue,
+    OutputContext,
+    TableColumnDep,
+    TableColumnLineage,
+)
+
+from calback_assets.errors import CalbackError, ContractError
+from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day
+from calback_assets.tables import EVENT_DATE, TABLES, Table
+from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session, Statement, Written, redact
+from calback_assets.warehouse.googlesql import Model, Parameter
+from calback_assets.warehouse.output import Files, Plot, Query, Snapshot, TableRef
+from calback_assets.warehouse.rows import conform
+
+Output: TypeAlias = Query | Files | Snapshot | pa.Table | pd.DataFrame
+
+_PREVIEW_ROWS = 5
+_LOG_EVERY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """The days of the data set."""
+
+    first: date
+    last: date | None
+    timezone: str
+
+    def parameters(self, model: Model, day: date) -> dict[str, Parameter]:
+        """The parameters that every model may use when `day` is written."""
+        start, end = day_bounds(day, self.timezone)
+        windows = model.window_parameters(day, self.first, self.last or date.max - timedelta(days=1))
+        return {"day": day, "day_start": start, "day_end": end, **windows}
+
+
+class WarehouseIOManager(IOManager):
+    """Persists assets as tables of the warehouse, one replaced partition a day."""
+
+    def __init__(self, warehouse: DuckDBWarehouse, calendar: Calendar) -> None:
+        """Write to this warehouse; nothing is opened yet."""
+        self._warehouse = warehouse
+        self._calendar = calendar
+
+    def load_input(self, context: InputContext) -> TableRef | pd.DataFrame | pa.Table:
+        """A reference to the upstream days, or their rows where the asset asks for a DataFrame or an Arrow table."""
+        table = TABLES[context.asset_key.path[-1]]
+        ref = TableRef(table, None, None)
+        if context.has_asset_partitions:
+            window = context.asset_partitions_time_window
+            ref = TableRef(table, window.start.date(), window.end.date())
+        wanted = context.dagster_type.typing_type
+        if wanted not in (pd.DataFrame, pa.Table):
+            return ref
+        with self._warehouse.session() as session:
+            rows = session.read(ref)
+        return rows if wanted is pa.Table else rows.to_pandas()
+
+    def handle_output(self, context: OutputContext, obj: Output) -> None:
+        """Write what the asset returned, and tell Dagster what was written.
+
+        Raises:
+            CalbackError: the data breaks the contract, a source file cannot be read, or the warehouse cannot be
+                written; the partition that was being written is as it was before.
+        """
+        table = TABLES[context.asset_key.path[-1]]
+        with self._warehouse.session() as session:
+            session.ensure(table)
+            write = _Write(context, session, table, self._calendar)
+            try:
+                write.run(obj)
+            except duckdb.Error as error:
+                raise redact(error) from None
+            write.report(obj)
+
+
+class _Write:
+    """One materialization: the days that were asked for, and those that have gone stale."""
+
+    def __init__(self, context: OutputContext, session: Session, table: Table, calendar: Calendar) -> None:
+        self._context = context
+        self._session = session
+        self._table = table
+        self._calendar = calendar
+        self._requested = (
+            [parse_day(key) for key in context.asset_partition_keys] if context.has_asset_partitions else []
+        )
+        self._written: list[Written] = []
+        self._facts: dict[date | None, Mapping[str, int | str]] = {}
+
+    def run(self, obj: Output) -> None:
+        """Write every day, each replaced atomically."""
+        if isinstance(obj, Query):
+            self._query(obj)
+        elif isinstance(obj, Files):
+            self._files(obj)
+        elif isinstance(obj, Snapshot):
+            self._facts[None] = obj.facts
+            self._rows(obj.rows)
+        else:
+            self._rows(obj)
+
+    def _query(self, query: Query) -> None:
+        template = query.model.duckdb_template
+        ripple = query.ripple.duckdb_template if query.ripple else None
+
+        def statement(day: date) -> Statement:
+            parameters = {**query.parameters, **self._calendar.parameters(query.model, day)}
+            if query.ripple is None or ripple is None:
+                return Statement(template.fill(parameters))
+            return Statement(template.fill(parameters), ripple.fill(self._calendar.parameters(query.ripple, day)))
+
+        self._session.check_query(self._table, statement(self._requested[0]).sql)
+        self._replace_days(statement, follow_stale=True)
+
+    def _files(self, files: Files) -> None:
+        def statement(day: date) -> Statement:
+            query = files.of_day(day)
+            self._facts[day] = query.facts
+            explain[day] = query.explain
+            return Statement(query.sql)
+
+        explain: dict[date, Callable[[duckdb.Error], CalbackError]] = {}
+        try:
+            self._replace_days(statement, follow_stale=False)
+        except duckdb.Error as error:
+            raise explain[max(explain)](error) from None
+
+    def _rows(self, rows: pa.Table | pd.DataFrame) -> None:
+        conformed = conform(rows, self._table)
+        with self._session.incoming(conformed) as name:
+            if not self._table.is_partitioned:
+                self._written.append(self._session.replace_snapshot(self._table, f"SELECT * FROM {name}"))
+                return
+            self._refuse_foreign_days(conformed)
+            self._replace_days(
+                lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'"), follow_stale=False
+            )
+
+    def _refuse_foreign_days(self, rows: pa.Table) -> None:
+        days = {day for day in rows[EVENT_DATE].unique().to_pylist() if day is not None}
+        if foreign := days - set(self._requested):
+            raise ContractError(
+                f"{self._table.name}.{EVENT_DATE}: rows lie outside the partition {_span(self._requested)} that is "
+                f"written, for example {min(foreign)}; nothing was written"
+            )
+        if rows[EVENT_DATE].null_count:
+            raise ContractError(f"{self._table.name}.{EVENT_DATE}: NULL in a required column; nothing was written")
+
+    def _replace_days(self, statement: Callable[[date], Statement], *, follow_stale: bool) -> None:
+        remaining = set(self._requested)
+        logged_at = time.monotonic()
+        while due := remaining | (self._session.stale_days(self._table) if follow_stale else set()):
+            day = min(due)
+            remaining.discard(day)
+            self._written.append(self._session.replace_day(self._table, day, statement(day), self._context.run_id))
+            if time.monotonic() - logged_at > _LOG_EVERY_SECONDS:
+                logged_at = time.monotonic()
+                self._context.log.info(f"{self._table.name}: {day} written, {len(due) - 1} days to go")
+
+    def report(self, obj: Output) -> None:
+        """Attach the metadata of every written partition to its materialization event."""
+        common = self._common_metadata(obj)
+        requested = set(self._requested)
+        extra = [written for written in self._written if written.day is not None and written.day not in requested]
+        if extra:
+            days = [written.day for written in extra if written.day is not None]
+            common["stale_days_rebuilt"] = MetadataValue.int(len(days))
+            self._context.log.info(
+                f"{self._table.name}: also rebuilt {len(days)} days that had become stale: {_span(days)}"
+            )
+        self._context.add_output_metadata(common)
+        for written in self._written:
+            metadata = self._own_metadata(written)
+            if written in extra:
+                self._context.log_event(
+                    AssetMaterialization(
+                        self._context.asset_key, partition=_key(written.day), metadata={**common, **metadata}
+                    )
+                )
+            elif len(requested) > 1:
+                self._context.step_context.add_asset_metadata(metadata, partition_key=_key(written.day))
+            else:
+                self._context.add_output_metadata(metadata)
+
+    def _own_metadata(self, written: Written) -> dict[str, MetadataValue]:
+        facts: Mapping[str, int | str] = self._facts.get(written.day, {})
+        return {
+            "row_count": MetadataValue.int(written.row_count),
+            "dagster/partition_row_count" if written.day else "dagster/row_count": MetadataValue.int(written.row_count),
+            "sql": MetadataValue.md(f"```sql\n{written.sql}\n```"),
+            **{name: _value(fact) for name, fact in facts.items()},
+        }
+
+    def _common_metadata(self, obj: Output) -> dict[str, Any]:
+        last = max((written.day for written in self._written if written.day), default=None)
+        metadata: dict[str, Any] = {
+            "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
+            "warehouse_bytes": MetadataValue.int(self._session.stored_bytes()),
+            "preview": MetadataValue.md(self._preview(last)),
+        }
+        if isinstance(obj, Query):
+            metadata["dagster/column_lineage"] = MetadataValue.column_lineage(column_lineage(obj.model))
+            metadata |= {f"parameter/{name}": _value(value) for name, value in obj.parameters.items()}
+            if obj.plot and last:
+                metadata["plot"] = MetadataValue.md(self._plot(obj.plot, last))
+        return metadata
+
+    def _preview(self, day: date | None) -> str:
+        columns = [
+            column.name
+            for column in self._table.columns
+            if not column.is_personal and not column.type.startswith("ARRAY")
+        ]
+        rows = self._session.read(_ref(self._table, day, 1), columns, limit=_PREVIEW_ROWS)
+        return str(rows.to_pandas().to_markdown(index=False)) if rows.num_rows else "no rows"
+
+    def _plot(self, plot: Plot, last: date) -> str:
+        return plot.draw(self._session.read(_ref(self._table, last, plot.days)).to_pandas())
+
+
+def column_lineage(model: Model) -> TableColumnLineage:
+    """Dagster's form of a model's column lineage."""
+    return TableColumnLineage(
+        {
+            column: [TableColumnDep(AssetKey(table), name) for table, name in sorted(origins)]
+            for column, origins in model.lineage.items()
+        }
+    )
+
+
+def _ref(table: Table, last: date | None, days: int) -> TableRef:
+    if last is None:
+        return TableRef(table, None, None)
+    return TableRef(table, last - timedelta(days=days - 1), last + timedelta(days=1))
+
+
+def _value(value: Parameter) -> MetadataValue[Any]:
+    return MetadataValue.int(value) if isinstance(value, int) else MetadataValue.text(str(value))
+
+
+def _key(day: date | None) -> str | None:
+    return None if day is None else day.strftime(DAY_FORMAT)
+
+
+def _span(days: Iterable[date]) -> str:
+    ordered = sorted(days)
+    return str(ordered[0]) if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"

@@ -1,0 +1,60 @@
+"""What an asset hands to the I/O manager: a query, a source's own reading of a day, or rows.
+
+The shapes that cross between assets and warehouses belong here; no engine does.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+import pandas as pd
+import pyarrow as pa
+
+from calback_assets.sources.file_query import FileQuery
+from calback_assets.tables import Table
+from calback_assets.warehouse.googlesql import Model, Parameter
+
+
+@dataclass(frozen=True)
+class TableRef:
+    """A table and the half-open range of days of it that a run may read; no rows."""
+
+    table: Table
+    start: date | None
+    end: date | None
+    """Both None for a snapshot."""
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture of a table's last days for the materialization's metadata."""
+
+    days: int
+    draw: Callable[[pd.DataFrame], str]
+    """From the table's rows of those days to Markdown with the picture in it."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """A GoogleSQL model to run inside the warehouse, once for each day that is written."""
+
+    model: Model
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    ripple: Model | None = None
+    """Names the other days of the same table (`event_date`) whose rows change when a day is replaced."""
+    plot: Plot | None = None
+
+
+@dataclass(frozen=True)
+class Files:
+    """A source's files, read by the engine itself, once for each day that is written."""
+
+    of_day: Callable[[date], FileQuery]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All rows of an unpartitioned table, with facts for the materialization's metadata."""
+
+    rows: pa.Table
+    facts: Mapping[str, int | str]

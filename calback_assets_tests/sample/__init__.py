@@ -1,0 +1,1 @@
+"""Tests of the sample data, on samples that are really written."""

@@ -1,18 +1,18 @@
 """The software-defined assets: a thin declaration each, and its SQL beside it.
 
-`SQL_ASSETS` lists the declarations; raw assets are built in `raw`. Folders are the groups that Dagit shows.
+`SQL_ASSETS` holds every `ASSET` that a module of a group declares; raw assets are built in `raw`. Folders are the
+groups that Dagit shows.
 """
 
-from calback_assets.assets.cohorts import frequent_users
-from calback_assets.assets.core import device_identity, unified_events, user_daily_activity, user_first_seen
-from calback_assets.assets.metrics import daily_active_users
+from importlib import import_module
+from pkgutil import iter_modules
+
+from calback_assets.assets import cohorts, core, metrics
 from calback_assets.assets.sql_asset import SqlAsset
 
-SQL_ASSETS: tuple[SqlAsset, ...] = (
-    device_identity.ASSET,
-    unified_events.ASSET,
-    user_daily_activity.ASSET,
-    user_first_seen.ASSET,
-    daily_active_users.ASSET,
-    frequent_users.ASSET,
+SQL_ASSETS: tuple[SqlAsset, ...] = tuple(
+    module.ASSET
+    for group in (core, metrics, cohorts)
+    for found in iter_modules(group.__path__, f"{group.__name__}.")
+    if hasattr(module := import_module(found.name), "ASSET")
 )

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from dagster import AssetDep, AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, asset
 
-from calback_assets.assets.contract_metadata import OWNERS, contract_metadata
+from calback_assets.assets.owners import OWNERS
 from calback_assets.partitions import Reach, partition_mapping
 from calback_assets.tables import TABLES, Table
 from calback_assets.warehouse.googlesql import Input, Model, Parameter
+from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Plot, Query
 
 

@@ -13,23 +13,15 @@ from typing import Any, TypeAlias
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from dagster import (
-    AssetKey,
-    AssetMaterialization,
-    InputContext,
-    IOManager,
-    MetadataValue,
-    OutputContext,
-    TableColumnDep,
-    TableColumnLineage,
-)
+from dagster import AssetMaterialization, InputContext, IOManager, MetadataValue, OutputContext
 
 from calback_assets.errors import CalbackError, ContractError
 from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session, Statement, Written, redact
 from calback_assets.warehouse.googlesql import Model, Parameter
-from calback_assets.warehouse.output import Files, Plot, Query, Snapshot, TableRef
+from calback_assets.warehouse.metadata import column_lineage, column_schema
+from calback_assets.warehouse.output import Files, Query, Snapshot, TableRef
 from calback_assets.warehouse.rows import conform
 
 Output: TypeAlias = Query | Files | Snapshot | pa.Table | pd.DataFrame
@@ -129,7 +121,6 @@ class _Write:
                 return Statement(template.fill(parameters))
             return Statement(template.fill(parameters), ripple.fill(self._calendar.parameters(query.ripple, day)))
 
-        self._session.check_query(self._table, statement(self._requested[0]).sql)
         self._replace_days(statement, follow_stale=True)
 
     def _files(self, files: Files) -> None:
@@ -169,6 +160,7 @@ class _Write:
     def _replace_days(self, statement: Callable[[date], Statement], *, follow_stale: bool) -> None:
         remaining = set(self._requested)
         logged_at = time.monotonic()
+        self._session.check_query(self._table, statement(min(remaining)).sql)
         while due := remaining | (self._session.stale_days(self._table) if follow_stale else set()):
             day = min(due)
             remaining.discard(day)
@@ -181,49 +173,54 @@ class _Write:
         """Attach the metadata of every written partition to its materialization event."""
         common = self._common_metadata(obj)
         requested = set(self._requested)
-        extra = [written for written in self._written if written.day is not None and written.day not in requested]
+        extra = [written.day for written in self._written if written.day is not None and written.day not in requested]
         if extra:
-            days = [written.day for written in extra if written.day is not None]
-            common["stale_days_rebuilt"] = MetadataValue.int(len(days))
+            common["stale_days_rebuilt"] = MetadataValue.int(len(extra))
             self._context.log.info(
-                f"{self._table.name}: also rebuilt {len(days)} days that had become stale: {_span(days)}"
+                f"{self._table.name}: also rebuilt {len(extra)} days that had become stale: {_span(extra)}"
             )
         self._context.add_output_metadata(common)
         for written in self._written:
             metadata = self._own_metadata(written)
-            if written in extra:
-                self._context.log_event(
-                    AssetMaterialization(
-                        self._context.asset_key, partition=_key(written.day), metadata={**common, **metadata}
-                    )
+            if written is self._written[-1]:
+                metadata |= self._pictures(obj, written.day)
+            if written.day in extra:
+                event = AssetMaterialization(
+                    self._context.asset_key, partition=_key(written.day), metadata={**common, **metadata}
                 )
+                self._context.log_event(event)
             elif len(requested) > 1:
                 self._context.step_context.add_asset_metadata(metadata, partition_key=_key(written.day))
             else:
                 self._context.add_output_metadata(metadata)
 
-    def _own_metadata(self, written: Written) -> dict[str, MetadataValue]:
-        facts: Mapping[str, int | str] = self._facts.get(written.day, {})
-        return {
-            "row_count": MetadataValue.int(written.row_count),
-            "dagster/partition_row_count" if written.day else "dagster/row_count": MetadataValue.int(written.row_count),
-            "sql": MetadataValue.md(f"```sql\n{written.sql}\n```"),
-            **{name: _value(fact) for name, fact in facts.items()},
-        }
-
     def _common_metadata(self, obj: Output) -> dict[str, Any]:
-        last = max((written.day for written in self._written if written.day), default=None)
         metadata: dict[str, Any] = {
             "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
+            "dagster/column_schema": column_schema(self._table),
             "warehouse_bytes": MetadataValue.int(self._session.stored_bytes()),
-            "preview": MetadataValue.md(self._preview(last)),
         }
         if isinstance(obj, Query):
-            metadata["dagster/column_lineage"] = MetadataValue.column_lineage(column_lineage(obj.model))
+            metadata["dagster/column_lineage"] = column_lineage(obj.model)
             metadata |= {f"parameter/{name}": _value(value) for name, value in obj.parameters.items()}
-            if obj.plot and last:
-                metadata["plot"] = MetadataValue.md(self._plot(obj.plot, last))
         return metadata
+
+    def _own_metadata(self, written: Written) -> dict[str, Any]:
+        row_count = MetadataValue.int(written.row_count)
+        return {
+            "row_count": row_count,
+            "dagster/partition_row_count" if written.day else "dagster/row_count": row_count,
+            "sql": MetadataValue.md(f"```sql\n{written.sql}\n```"),
+            **{name: _value(fact) for name, fact in self._facts.get(written.day, {}).items()},
+        }
+
+    def _pictures(self, obj: Output, day: date | None) -> dict[str, Any]:
+        """What a person wants to see of the last written partition."""
+        pictures = {"preview": MetadataValue.md(self._preview(day))}
+        if isinstance(obj, Query) and obj.plot and day:
+            rows = self._session.read(_ref(self._table, day, obj.plot.days))
+            pictures["plot"] = MetadataValue.md(obj.plot.draw(rows.to_pandas()))
+        return pictures
 
     def _preview(self, day: date | None) -> str:
         columns = [
@@ -233,19 +230,6 @@ class _Write:
         ]
         rows = self._session.read(_ref(self._table, day, 1), columns, limit=_PREVIEW_ROWS)
         return str(rows.to_pandas().to_markdown(index=False)) if rows.num_rows else "no rows"
-
-    def _plot(self, plot: Plot, last: date) -> str:
-        return plot.draw(self._session.read(_ref(self._table, last, plot.days)).to_pandas())
-
-
-def column_lineage(model: Model) -> TableColumnLineage:
-    """Dagster's form of a model's column lineage."""
-    return TableColumnLineage(
-        {
-            column: [TableColumnDep(AssetKey(table), name) for table, name in sorted(origins)]
-            for column, origins in model.lineage.items()
-        }
-    )
 
 
 def _ref(table: Table, last: date | None, days: int) -> TableRef:

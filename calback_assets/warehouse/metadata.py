@@ -1,15 +1,33 @@
-"""A table contract as Dagster shows it: column schema, grain, layout.
+"""Table contracts and models as Dagster shows them: column schema, column lineage, grain, privacy.
 
-Only what is known before anything runs belongs here.
+Only what is known before anything runs belongs here; figures of a run are attached by the I/O manager.
 """
 
 from typing import Any
 
-from dagster import MetadataValue, TableColumn, TableColumnConstraints, TableSchema
+from dagster import (
+    AssetKey,
+    MetadataValue,
+    TableColumn,
+    TableColumnConstraints,
+    TableColumnDep,
+    TableColumnLineage,
+    TableSchema,
+)
 
-from calback_assets.tables import Table
+from calback_assets.tables import Privacy, Table
+from calback_assets.warehouse.googlesql import Model
 
-OWNERS = ["team:analytics"]
+
+def contract_metadata(table: Table) -> dict[str, Any]:
+    """The definition metadata of an asset with that contract."""
+    treated = [f"{column.name}: {column.privacy}" for column in table.declared if column.privacy is not Privacy.KEEP]
+    return {
+        "dagster/column_schema": column_schema(table),
+        "dagster/table_name": table.name,
+        "grain": MetadataValue.text(table.grain),
+        "privacy": MetadataValue.text("; ".join(treated) or "every column is kept"),
+    }
 
 
 def column_schema(table: Table) -> TableSchema:
@@ -27,14 +45,11 @@ def column_schema(table: Table) -> TableSchema:
     )
 
 
-def contract_metadata(table: Table) -> dict[str, Any]:
-    """The definition metadata of an asset with that contract."""
-    return {
-        "dagster/column_schema": column_schema(table),
-        "dagster/table_name": table.name,
-        "grain": MetadataValue.text(table.grain),
-        "privacy": MetadataValue.text(
-            "; ".join(f"{column.name}: {column.privacy}" for column in table.declared if column.privacy != "keep")
-            or "every column is kept"
-        ),
-    }
+def column_lineage(model: Model) -> TableColumnLineage:
+    """Dagster's form of a model's column lineage."""
+    return TableColumnLineage(
+        {
+            column: [TableColumnDep(AssetKey(table), name) for table, name in sorted(origins)]
+            for column, origins in model.lineage.items()
+        }
+    )

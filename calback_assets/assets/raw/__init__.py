@@ -5,13 +5,14 @@ from typing import Any
 
 from dagster import AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, ResourceParam, asset
 
-from calback_assets.assets.contract_metadata import OWNERS, contract_metadata
+from calback_assets.assets.owners import OWNERS
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.firestore import Snapshot as Documents
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
+from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Files, Snapshot
 
 _SHOWN_PROBLEMS = 20

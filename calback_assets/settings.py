@@ -6,7 +6,7 @@ Every `CALBACK_*` variable belongs here, with its default and its error. Nothing
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -51,17 +51,17 @@ class Settings:
         data_dir = Path(environ.get("CALBACK_DATA_DIR", "data/sample"))
         manifest = _manifest(data_dir)
         timezone = environ.get("CALBACK_TIMEZONE", "Asia/Seoul")
-        start = _day("CALBACK_START_DATE", environ.get("CALBACK_START_DATE", manifest.get("start_date")))
-        end = _day("CALBACK_END_DATE", environ.get("CALBACK_END_DATE", manifest.get("end_date")))
+        start = _day("CALBACK_START_DATE", environ) or _day("start_date", manifest)
+        end = _day("CALBACK_END_DATE", environ) or _day("end_date", manifest)
         if start is None:
             raise SettingsError(
-                f"CALBACK_START_DATE is not set and {data_dir / 'manifest.json'} does not exist; set it to the first day "
-                "of your data (YYYY-MM-DD), or write the sample data: calback sample data/sample"
+                f"CALBACK_START_DATE is not set and {data_dir / 'manifest.json'} names no start_date; set it to the "
+                "first day of your data (YYYY-MM-DD), or write the sample data: calback sample data/sample"
             )
         if end is not None and start > end:
             raise SettingsError(
-                f"CALBACK_START_DATE {start} lies after CALBACK_END_DATE {end}; the first day must not be later than the "
-                "last"
+                f"CALBACK_START_DATE {start} lies after CALBACK_END_DATE {end}; the first day must not be later than "
+                "the last"
             )
         key = environ.get("CALBACK_PSEUDONYM_KEY")
         return cls(
@@ -76,7 +76,7 @@ class Settings:
         )
 
 
-def _manifest(data_dir: Path) -> dict[str, str]:
+def _manifest(data_dir: Path) -> Mapping[str, object]:
     path = data_dir / "manifest.json"
     if not path.exists():
         return {}
@@ -91,13 +91,15 @@ def _manifest(data_dir: Path) -> dict[str, str]:
     return content
 
 
-def _day(name: str, text: str | None) -> date | None:
+def _day(name: str, given: Mapping[str, object]) -> date | None:
+    text = given.get(name)
     if text is None:
         return None
     try:
-        return date.fromisoformat(text)
+        return datetime.strptime(str(text), "%Y-%m-%d").date()
     except ValueError:
-        raise SettingsError(f"{name} is {text!r}, which is no day; write it as YYYY-MM-DD") from None
+        where = name if name.isupper() else f"{name} in manifest.json"
+        raise SettingsError(f"{where} is {text!r}, which is no day; write it as YYYY-MM-DD") from None
 
 
 def _timezone(name: str) -> str:

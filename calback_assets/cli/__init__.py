@@ -1,0 +1,160 @@
+"""The `calback` command: a thin front over Dagster's own API.
+
+Commands, options, help and the form of errors belong here; what a command does stands in the sibling modules, which are
+imported only when it runs, because Dagster takes seconds to import and `--help` must not.
+"""
+
+import os
+import traceback
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+from zoneinfo import ZoneInfo
+
+import click
+
+from calback_assets.cli.days import day_range
+from calback_assets.errors import CalbackError
+from calback_assets.settings import Settings
+from calback_assets.tables import TABLES, Table
+
+_DEBUG = "calback.debug"
+_REPORT = "see the traceback with --debug, and report it"
+
+
+class _Commands(click.Group):
+    """Says every error in one line on stderr, after the traceback where `--debug` asks for it."""
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run, and exit with 0, 1 for an error, 2 for wrong usage, 130 for an interrupt."""
+        try:
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.UsageError as error:
+            hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
+            _say(f"{error.format_message().rstrip('.')}{hint}")
+            code = 2
+        except click.Abort:
+            _say("interrupted; days already written stay written")
+            code = 130
+        raise SystemExit(code)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; an exception of it ends the process with 1."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
+            if ctx.meta.get(_DEBUG):
+                click.echo(traceback.format_exc(), err=True)
+            # The text of an exception that is not ours may quote data.
+            _say(
+                str(error)
+                if isinstance(error, CalbackError)
+                else f"{type(error).__name__} in calback itself; {_REPORT}"
+            )
+            return ctx.exit(1)
+
+
+def _day(_ctx: click.Context, _param: click.Parameter, text: str | None) -> date | None:
+    try:
+        return None if text is None else datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no day; write it as YYYY-MM-DD") from None
+
+
+def _table(_ctx: click.Context, _param: click.Parameter, name: str) -> Table:
+    if name not in TABLES:
+        raise click.UsageError(f"there is no table {name!r}; choose one of: {', '.join(TABLES)}")
+    return TABLES[name]
+
+
+def _say(message: str) -> None:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+
+
+def _remember_debug(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[_DEBUG] = True
+
+
+_debug = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Print the traceback of an error."
+)
+
+
+@click.group(cls=_Commands, invoke_without_command=True)
+@_debug
+@click.pass_context
+def main(ctx: click.Context) -> None:
+    """Daily active users and frequent users of Calback, from raw exports, on one machine.
+
+    \b
+    Example:
+      calback sample data/sample
+      calback run
+      calback show daily_active_users
+    """  # noqa: D301 - \b is how click is told to keep lines
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+@main.command()
+@_debug
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--users", default=30_000, show_default=True, help="People who have signed up by the end.")
+@click.option("--days", default=120, show_default=True, help="Days, from 2024-01-01.")
+@click.option("--seed", default=20240101, show_default=True, help="Another seed gives another world of the same kind.")
+def sample(folder: Path, users: int, days: int, seed: int) -> None:
+    """Write sample data into DIR; the same numbers give the same bytes.
+
+    \b
+    Example:
+      calback sample data/sample --users 1000 --days 60
+    """  # noqa: D301
+    from calback_assets.cli.sample import write
+
+    write(folder, users, days, seed)
+
+
+@main.command()
+@_debug
+@click.option(
+    "--from",
+    "start",
+    metavar="DAY",
+    callback=_day,
+    help="First day, YYYY-MM-DD. By default the first of the data; while days keep coming and without --to, yesterday.",
+)
+@click.option(
+    "--to", "end", metavar="DAY", callback=_day, help="Last day. By default the last of the data, or yesterday."
+)
+@click.option("--select", "selection", metavar="SELECTION", help="Assets, in Dagster's selection syntax; default all.")
+def run(start: date | None, end: date | None, selection: str | None) -> None:
+    """Materialize a range of days as one Dagster run.
+
+    \b
+    Example:
+      calback run --from 2024-02-01 --to 2024-02-29 --select 'daily_active_users+'
+    """  # noqa: D301
+    settings = Settings.from_env(os.environ)
+    first, last = day_range(start, end, settings, datetime.now(ZoneInfo(settings.timezone)).date())
+    from calback_assets.cli.run import materialize
+
+    materialize(settings, first, last, selection)
+
+
+@main.command()
+@_debug
+@click.argument("table", metavar="TABLE", callback=_table)
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows at most.")
+def show(table: Table, limit: int) -> None:
+    """Print the newest rows of a table.
+
+    \b
+    Example:
+      calback show daily_active_users --limit 7
+    """  # noqa: D301
+    from calback_assets.cli.show import newest_rows
+
+    newest_rows(Settings.from_env(os.environ), table, limit)

@@ -1,0 +1,40 @@
+"""The progress bar of every command that takes time.
+
+Only how progress looks belongs here; what is counted is for the command to say.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class Bar:
+    """How far a command has come."""
+
+    def __init__(self, progress: Progress, title: str, total: int) -> None:
+        self._progress = progress
+        self._task = progress.add_task(title, total=total)
+        self._total = total
+
+    def advance(self, doing: str | None = None) -> None:
+        """One more is done."""
+        self._progress.update(self._task, advance=1, description=doing)
+
+    def expect_one_more(self) -> None:
+        """More turned out to be needed than was known at the start."""
+        self._total += 1
+        self._progress.update(self._task, total=self._total)
+
+    def title(self, text: str) -> None:
+        """Change what stands before the bar."""
+        self._progress.update(self._task, description=text)
+
+
+@contextmanager
+def bar(title: str, total: int) -> Iterator[Bar]:
+    """A bar on stderr with the elapsed time; where stderr is no terminal, one line at the end."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield Bar(progress, title, total)

@@ -1,0 +1,485 @@
+"""The `calback` command as a person meets it: what it prints, where, and how it exits."""
+
+import functools
+import logging
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+from dagster import DagsterInstance, DagsterRunStatus
+
+from calback_assets.cli import main
+from calback_assets.cli.days import day_range
+from calback_assets.errors import CalbackError
+from calback_assets.sample import write_sample
+from calback_assets.settings import Settings
+from calback_assets.tables import TABLES
+from calback_assets.warehouse.duckdb import DuckDBWarehouse
+
+LAST_DAY = "2024-01-05"
+LISTED_TABLES = ", ".join(TABLES)
+
+
+class World(NamedTuple):
+    """A small sample, its warehouse, and the first run of everything."""
+
+    data: Path
+    warehouse: Path
+    first_run: Result
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+
+def calback(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments, prog_name="calback")
+
+
+def error_of(result: Result) -> str:
+    """The only error line; what else stands on stderr are notes and the bar."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1
+    assert lines[0] == result.stderr.splitlines()[-1]
+    return lines[0].removeprefix("error: ")
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("world")
+    write_sample(folder / "sample", users=60, days=5, seed=7)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CALBACK_DATA_DIR", str(folder / "sample"))
+        environment.setenv("CALBACK_DUCKDB_PATH", str(folder / "warehouse.duckdb"))
+        environment.setenv("COLUMNS", "200")
+        for name in ("CALBACK_START_DATE", "CALBACK_END_DATE", "CALBACK_PSEUDONYM_KEY", "DAGSTER_HOME"):
+            environment.delenv(name, raising=False)
+        # The definitions read the environment when they are imported, as in a process of their own.
+        environment.delitem(sys.modules, "calback_assets.definitions", raising=False)
+        yield World(folder / "sample", folder / "warehouse.duckdb", calback("run"))
+
+
+@pytest.fixture
+def instance(world: World) -> Iterator[DagsterInstance]:
+    with DagsterInstance.from_config(str(world.warehouse.parent / "dagster")) as opened:
+        yield opened
+
+
+@pytest.fixture
+def spoiled_line(world: World) -> Iterator[Path]:
+    """A file of the access log whose last line cannot be parsed, for the length of a test."""
+    path = world.data / "access_log" / "date=2024-01-03" / "part-0.jsonl"
+    good = path.read_text()
+    path.write_text(f'{good}{{"userId": secret\n')
+    yield path
+    path.write_text(good)
+
+
+@pytest.mark.parametrize("command", ["sample", "run", "show"])
+def test_the_help_of_every_command_has_an_example(command: str) -> None:
+    result = calback(command, "--help")
+    assert result.exit_code == 0
+    assert f"Example:\n    calback {command} " in result.output
+
+
+def test_calback_alone_prints_its_help() -> None:
+    result = calback()
+    assert result.exit_code == 0
+    assert set(main.commands) == {"sample", "run", "show"}
+    assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
+
+
+def test_help_does_not_wait_for_dagster() -> None:
+    imported = "import sys; import calback_assets.cli; print('dagster' in sys.modules, 'duckdb' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", imported], text=True) == "False False\n"
+
+
+def test_a_sample_is_written_and_summed_up(tmp_path: Path) -> None:
+    result = calback("sample", str(tmp_path / "s"), "--users", "20", "--days", "2", "--seed", "3")
+    assert result.exit_code == 0
+    assert "2/2" in result.stderr
+    assert re.search(r"people +│ +20 ", result.stdout)
+    assert result.stdout.endswith(f"Next: CALBACK_DATA_DIR={tmp_path / 's'} calback run\n")
+    assert (tmp_path / "s" / "manifest.json").exists()
+
+
+def test_an_impossible_sample_is_refused_in_one_line(tmp_path: Path) -> None:
+    result = calback("sample", str(tmp_path / "s"), "--days", "0")
+    assert result.exit_code == 1
+    assert error_of(result) == "a sample of 0 days is impossible: ask for 1 to 800"
+
+
+def test_a_run_without_a_range_is_the_whole_closed_data_set(world: World) -> None:
+    result = world.first_run
+    assert result.exit_code == 0, result.output
+    assert f"2024-01-01 to {LAST_DAY} materialized, Dagit run " in result.stdout
+    assert world.rows("SELECT COUNT(*) FROM calback.partition_ledger") == [(8 * 5,)]
+
+
+def test_a_run_ends_with_the_last_days_and_what_to_open_next(world: World) -> None:
+    expected = world.rows(
+        "SELECT event_date, dau, wau, mau, format('{:.3f}', stickiness), new_users, "
+        "(SELECT COUNT(*) FILTER (is_frequent) FROM calback.frequent_users AS f WHERE f.event_date = d.event_date) "
+        "FROM calback.daily_active_users AS d ORDER BY event_date"
+    )
+    shown = [
+        tuple(cell.strip() for cell in line.strip("│").split("│"))
+        for line in world.first_run.stdout.splitlines()
+        if line.startswith("│")
+    ]
+    assert shown == [tuple(str(cell) for cell in row) for row in expected]
+    assert len(shown) == 5
+    assert world.first_run.stdout.endswith(
+        "Next: make ui, then http://127.0.0.1:3000; or calback show daily_active_users\n"
+    )
+
+
+def test_the_progress_of_a_run_ends_at_its_total(world: World) -> None:
+    snapshots, tables_of_days, tables_with_checks = 2, 8, 4
+    total = snapshots + tables_of_days * 5 + tables_with_checks
+    assert f" {total}/{total} " in world.first_run.stderr
+
+
+def test_without_dagster_home_the_instance_lives_beside_the_warehouse(world: World) -> None:
+    home = world.warehouse.parent / "dagster"
+    assert f"DAGSTER_HOME is not set: the run is recorded in {home}\n" in world.first_run.stderr
+    assert "telemetry:\n  enabled: false" in (home / "dagster.yaml").read_text()
+
+
+def test_a_warning_says_that_the_key_is_the_published_one(world: World) -> None:
+    assert world.first_run.stderr.startswith(
+        "warning: personal data is hashed with the published development key; for real data, set "
+        "CALBACK_PSEUDONYM_KEY\n"
+    )
+
+
+def test_the_log_of_dagster_stays_in_the_instance(world: World, instance: DagsterInstance) -> None:
+    assert len(world.first_run.stderr.splitlines()) == 3
+    (run,) = instance.get_runs(limit=1)
+    assert len(instance.all_logs(run.run_id)) > 100
+
+
+def test_a_run_is_one_run_of_the_job_over_its_range_that_dagit_knows(world: World, instance: DagsterInstance) -> None:
+    from calback_assets.definitions import defs
+
+    first = next(run for run in instance.get_runs() if run.run_id in world.first_run.stdout)
+    assert first.job_name == "daily_metrics"
+    assert first.status is DagsterRunStatus.SUCCESS
+    assert first.tags["dagster/asset_partition_range_start"] == "2024-01-01"
+    assert first.tags["dagster/asset_partition_range_end"] == LAST_DAY
+    # Dagit takes a run for one of its job when it ran the same job: same assets, resources and executor.
+    assert first.job_snapshot_id == defs.resolve_job_def("daily_metrics").get_job_snapshot_id()
+
+
+@pytest.mark.usefixtures("world")
+def test_a_selection_and_a_range_run_nothing_else() -> None:
+    result = calback("run", "--from", "2024-01-02", "--to", "2024-01-03", "--select", "raw_access_log,raw_events")
+    assert result.exit_code == 0, result.output
+    assert " 4/4 " in result.stderr
+    assert "2024-01-02 to 2024-01-03 materialized" in result.stdout
+
+
+@pytest.mark.usefixtures("world")
+def test_a_snapshot_can_be_run_alone() -> None:
+    result = calback("run", "--select", "raw_users")
+    assert result.exit_code == 0, result.output
+    assert " 1/1 " in result.stderr
+
+
+@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", ""])
+@pytest.mark.usefixtures("world")
+def test_a_selection_of_nothing_names_the_assets(selection: str) -> None:
+    result = calback("run", "--select", selection)
+    assert result.exit_code == 1
+    assert error_of(result) == (
+        f"--select {selection!r} selects no asset; write it in Dagster's selection syntax, with the assets "
+        f"{LISTED_TABLES}"
+    )
+
+
+def test_days_that_a_changed_day_made_stale_are_rebuilt_and_said(world: World) -> None:
+    path = world.data / "access_log" / "date=2024-01-01" / "part-0.jsonl"
+    lines = path.read_text()
+    path.write_text("")
+    result = calback("run", "--to", "2024-01-01")
+    path.write_text(lines)
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"^Also rebuilt days whose input has changed: .*4 of daily_active_users", result.stdout, re.MULTILINE
+    )
+    done, total = re.findall(r" (\d+)/(\d+) ", result.stderr)[-1]
+    assert done == total
+
+
+def test_a_line_that_cannot_be_parsed_fails_the_run_in_one_line(world: World, spoiled_line: Path) -> None:
+    before = world.rows("SELECT * FROM calback.raw_access_log ORDER BY ALL")
+    result = calback("run", "--from", "2024-01-03", "--to", "2024-01-03", "--select", "raw_access_log+")
+    lines = len(spoiled_line.read_text().splitlines())
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        rf"raw_access_log: {re.escape(str(spoiled_line))}, line {lines}: not valid JSON from character 12 on\. "
+        r"Correct or remove the line, or export the file again; details: Dagit run [0-9a-f-]{36}",
+        error_of(result),
+    )
+    assert "Traceback" not in result.output
+    assert "secret" not in result.output
+    assert world.rows("SELECT * FROM calback.raw_access_log ORDER BY ALL") == before
+
+
+def test_a_check_that_fails_is_named_with_its_first_violation(world: World) -> None:
+    with duckdb.connect(str(world.warehouse)) as connection:
+        # Somebody who is first seen twice is counted twice.
+        connection.execute(
+            "INSERT INTO calback.user_first_seen FROM calback.user_first_seen WHERE event_date = '2024-01-01' LIMIT 1"
+        )
+    result = calback("run", "--to", "2024-01-01", "--select", "daily_active_users")
+    assert result.exit_code == 1
+    assert re.fullmatch(
+        r"daily_active_users breaks its check dau_is_everyone_active: event_date 2024-01-01, .*; nothing that reads it "
+        r"was written; correct its input or its query, and run it again; details: Dagit run [0-9a-f-]{36}",
+        error_of(result),
+    )
+    assert calback("run", "--to", "2024-01-01", "--select", "user_first_seen").exit_code == 0
+    assert calback("run", "--to", "2024-01-01", "--select", "daily_active_users").exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "run"), ("run", "--debug")])
+@pytest.mark.usefixtures("world", "spoiled_line")
+def test_debug_before_or_after_the_command_adds_the_traceback(arguments: tuple[str, ...]) -> None:
+    result = calback(*arguments, "--from", "2024-01-03", "--to", "2024-01-03", "--select", "raw_access_log")
+    assert result.exit_code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert "handle_output" in result.stderr
+    assert "not valid JSON" in error_of(result)
+
+
+@pytest.mark.usefixtures("world")
+def test_an_interrupt_ends_the_run_and_exits_with_130(instance: DagsterInstance) -> None:
+    class Interrupt(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            del record
+            signal.raise_signal(signal.SIGINT)
+
+    interrupt, records = Interrupt(), logging.getLogger("calback_assets.progress")
+    records.addHandler(interrupt)
+    try:
+        result = calback("run", "--select", "raw_access_log")
+    finally:
+        records.removeHandler(interrupt)
+    assert result.exit_code == 130
+    assert error_of(result) == "interrupted; days already written stay written"
+    (run,) = instance.get_runs(limit=1)
+    assert run.status is DagsterRunStatus.FAILURE
+
+
+@pytest.mark.usefixtures("world")
+def test_a_warehouse_in_use_names_the_process_that_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    monkeypatch.setenv("CALBACK_DUCKDB_PATH", str(path))
+    impatient = functools.partial(DuckDBWarehouse, lock_timeout_seconds=0)
+    monkeypatch.setattr("calback_assets.cli.run.DuckDBWarehouse", impatient)
+    hold = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        result = calback("run")
+        assert result.exit_code == 1
+        assert error_of(result) == (
+            f"the warehouse {path} is in use by process {holder.pid}; wait for that run to end, or stop it, "
+            "and try again"
+        )
+        holder.communicate()
+
+
+@pytest.mark.parametrize(("parent", "reason"), [("a-file", "Not a directory"), ("/proc", "No such file or directory")])
+@pytest.mark.usefixtures("world")
+def test_a_warehouse_that_cannot_be_made_is_refused_before_a_run_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parent: str, reason: str
+) -> None:
+    (tmp_path / "a-file").touch()
+    path = tmp_path / parent / "calback" / "warehouse.duckdb"
+    monkeypatch.setenv("CALBACK_DUCKDB_PATH", str(path))
+    result = calback("run")
+    assert result.exit_code == 1
+    assert error_of(result) == (
+        f"the warehouse {path} cannot be made: {reason}; set CALBACK_DUCKDB_PATH to a file in a folder that can "
+        "be written"
+    )
+    assert "the run is recorded in" not in result.stderr
+
+
+def test_a_dagster_home_that_is_no_folder_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(world.data / "nowhere"))
+    result = calback("run")
+    assert result.exit_code == 1
+    assert error_of(result) == (
+        f"DAGSTER_HOME is '{world.data / 'nowhere'}', which is no folder; make it, or unset DAGSTER_HOME"
+    )
+
+
+def test_the_instance_of_dagster_home_is_used(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(world.warehouse.parent / "dagster" / "dagster.yaml", tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    result = calback("run", "--select", "raw_users")
+    assert result.exit_code == 0, result.output
+    assert "DAGSTER_HOME" not in result.stderr
+    with DagsterInstance.from_config(str(tmp_path)) as own:
+        assert own.get_runs_count() == 1
+
+
+def test_an_unknown_deployment_lists_the_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALBACK_DEPLOYMENT", "cloud")
+    result = calback("run")
+    assert result.exit_code == 1
+    assert result.output == "error: CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local\n"
+
+
+def test_a_data_set_that_ends_before_it_starts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALBACK_START_DATE", "2024-02-01")
+    monkeypatch.setenv("CALBACK_END_DATE", "2024-01-31")
+    result = calback("run")
+    assert result.exit_code == 1
+    assert result.output == (
+        "error: CALBACK_START_DATE 2024-02-01 lies after CALBACK_END_DATE 2024-01-31; the first day must not be later "
+        "than the last\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--from", "2023-12-31"),
+            "--from 2023-12-31 lies before the first day of the data; choose a day from 2024-01-01 to 2024-01-05, or "
+            "set CALBACK_START_DATE",
+        ),
+        (
+            ("--to", "2024-01-06"),
+            "--to 2024-01-06 lies after the last day of the data; choose a day from 2024-01-01 to 2024-01-05",
+        ),
+        (("--from", "2024-01-04", "--to", "2024-01-02"), "--from 2024-01-04 lies after --to 2024-01-02; swap them"),
+    ],
+)
+@pytest.mark.usefixtures("world")
+def test_a_range_outside_the_data_is_refused(arguments: tuple[str, ...], message: str) -> None:
+    result = calback("run", *arguments)
+    assert result.exit_code == 1
+    assert result.output == f"error: {message}\n"
+
+
+@pytest.mark.parametrize("text", ["2024-02-30", "yesterday", "20240101", ""])
+def test_a_day_that_is_none_is_wrong_usage(text: str) -> None:
+    result = calback("run", "--from", text)
+    assert result.exit_code == 2
+    assert result.output == (
+        f"error: Invalid value for '--from': {text!r} is no day; write it as YYYY-MM-DD; see calback run --help\n"
+    )
+
+
+def day(number: int) -> date:
+    return date(2024, 1, number)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "is_closed", "expected"),
+    [
+        (None, None, True, (day(1), day(5))),
+        (None, None, False, (day(9), day(9))),
+        (day(3), None, True, (day(3), day(5))),
+        (day(3), None, False, (day(3), day(9))),
+        (None, day(3), True, (day(1), day(3))),
+        (None, day(3), False, (day(1), day(3))),
+        (day(2), day(2), False, (day(2), day(2))),
+    ],
+)
+def test_a_missing_end_of_the_range_is_that_of_the_data(
+    start: date | None, end: date | None, is_closed: bool, expected: tuple[date, date]
+) -> None:
+    assert day_range(start, end, data_from(day(1), day(5) if is_closed else None), today=day(10)) == expected
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "start", "message"),
+    [
+        (
+            day(1),
+            None,
+            day(10),
+            "--from 2024-01-10 is not over yet; choose a day from 2024-01-01 to 2024-01-09",
+        ),
+        (
+            day(10),
+            None,
+            None,
+            "the first day of the data, 2024-01-10, is not over yet; run it on a later day, or set CALBACK_START_DATE",
+        ),
+    ],
+)
+def test_a_day_that_is_not_over_cannot_be_run(first: date, last: date | None, start: date | None, message: str) -> None:
+    with pytest.raises(CalbackError) as error:
+        day_range(start, None, data_from(first, last), today=day(10))
+    assert str(error.value) == message
+
+
+def data_from(first: date, last: date | None) -> Settings:
+    return Settings(Path("data"), Path("warehouse"), first, last, "Asia/Seoul", b"key")
+
+
+@pytest.mark.usefixtures("world")
+def test_the_newest_rows_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    result = calback("show", "daily_active_users", "--limit", "2")
+    assert result.exit_code == 0
+    assert re.findall(r"^│ (\S+) │", result.stdout, re.MULTILINE) == [LAST_DAY, "2024-01-04"]
+    assert "meetings_created" in result.stdout
+
+
+@pytest.mark.usefixtures("world")
+def test_a_table_wider_than_the_terminal_is_printed_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = calback("show", "daily_active_users", "--limit", "2")
+    assert re.findall(r"^│ event_date +│ (\S+) +│$", result.stdout, re.MULTILINE) == [LAST_DAY, "2024-01-04"]
+    assert "…" not in result.stdout
+    assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.usefixtures("world")
+def test_every_table_can_be_shown(table: str) -> None:
+    result = calback("show", table, "--limit", "1")
+    assert result.exit_code == 0, result.output
+    assert TABLES[table].columns[0].name in result.stdout
+
+
+def test_an_unknown_table_lists_the_tables() -> None:
+    result = calback("show", "nope")
+    assert result.exit_code == 2
+    assert (
+        result.output == f"error: there is no table 'nope'; choose one of: {LISTED_TABLES}; see calback show --help\n"
+    )
+
+
+@pytest.mark.usefixtures("world")
+def test_a_table_that_was_never_written_says_how_to_write_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    monkeypatch.setenv("CALBACK_DUCKDB_PATH", str(path))
+    result = calback("show", "frequent_users")
+    assert result.exit_code == 1
+    assert error_of(result) == (
+        f"there is no warehouse at {path}: materialize something first, or set CALBACK_DUCKDB_PATH"
+    )
+    duckdb.connect(str(path)).close()
+    result = calback("show", "frequent_users")
+    assert result.exit_code == 1
+    assert error_of(result) == "table frequent_users was never written; run: calback run --select frequent_users"

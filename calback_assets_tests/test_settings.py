@@ -1,0 +1,156 @@
+"""The environment as people set it: what each variable does, and what each mistake is answered with."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from calback_assets.errors import SettingsError
+from calback_assets.settings import DEVELOPMENT_KEY, Settings
+
+DAY = {"CALBACK_START_DATE": "2024-01-01"}
+
+
+def settings(**environ: str) -> Settings:
+    return Settings.from_env(DAY | environ)
+
+
+def manifest_in(folder: Path, content: object) -> dict[str, str]:
+    (folder / "manifest.json").write_text(json.dumps(content))
+    return {"CALBACK_DATA_DIR": str(folder)}
+
+
+def test_everything_but_the_first_day_has_a_default() -> None:
+    assert settings() == Settings(
+        data_dir=Path("data/sample"),
+        duckdb_path=Path("data/warehouse.duckdb"),
+        start_date=date(2024, 1, 1),
+        end_date=None,
+        timezone="Asia/Seoul",
+        pseudonym_key=DEVELOPMENT_KEY,
+        frequent_min_days=3,
+        frequent_window_days=30,
+    )
+
+
+def test_every_variable_is_read() -> None:
+    assert settings(
+        CALBACK_DEPLOYMENT="local",
+        CALBACK_DATA_DIR="exports",
+        CALBACK_DUCKDB_PATH="tables.duckdb",
+        CALBACK_END_DATE="2024-02-29",
+        CALBACK_TIMEZONE="Europe/Berlin",
+        CALBACK_PSEUDONYM_KEY="geheim",
+        CALBACK_FREQUENT_MIN_DAYS="2",
+        CALBACK_FREQUENT_WINDOW_DAYS="7",
+    ) == Settings(
+        data_dir=Path("exports"),
+        duckdb_path=Path("tables.duckdb"),
+        start_date=date(2024, 1, 1),
+        end_date=date(2024, 2, 29),
+        timezone="Europe/Berlin",
+        pseudonym_key=b"geheim",
+        frequent_min_days=2,
+        frequent_window_days=7,
+    )
+
+
+def test_the_manifest_of_the_data_gives_the_days_that_the_environment_does_not(tmp_path: Path) -> None:
+    environ = manifest_in(tmp_path, {"start_date": "2024-03-01", "end_date": "2024-03-31"})
+    read = Settings.from_env(environ)
+    assert (read.start_date, read.end_date) == (date(2024, 3, 1), date(2024, 3, 31))
+    read = Settings.from_env(environ | {"CALBACK_START_DATE": "2024-03-05"})
+    assert (read.start_date, read.end_date) == (date(2024, 3, 5), date(2024, 3, 31))
+
+
+def test_one_day_is_a_data_set() -> None:
+    assert settings(CALBACK_END_DATE="2024-01-01").end_date == date(2024, 1, 1)
+
+
+@pytest.mark.parametrize(("key", "is_published"), [(None, True), ("", True), ("geheim", False)])
+def test_an_absent_or_empty_key_is_the_development_key(key: str | None, is_published: bool) -> None:
+    read = settings() if key is None else settings(CALBACK_PSEUDONYM_KEY=key)
+    assert read.uses_development_key is is_published
+
+
+def test_the_key_is_never_in_the_repr() -> None:
+    assert "geheim" not in repr(settings(CALBACK_PSEUDONYM_KEY="geheim"))
+    assert DEVELOPMENT_KEY.decode() not in repr(settings())
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        (
+            {"CALBACK_DEPLOYMENT": "cloud"},
+            "CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local",
+        ),
+        (
+            {"CALBACK_START_DATE": "2024-02-30"},
+            "CALBACK_START_DATE is '2024-02-30', which is no day; write it as YYYY-MM-DD",
+        ),
+        (
+            {"CALBACK_START_DATE": "20240101"},
+            "CALBACK_START_DATE is '20240101', which is no day; write it as YYYY-MM-DD",
+        ),
+        ({"CALBACK_START_DATE": ""}, "CALBACK_START_DATE is '', which is no day; write it as YYYY-MM-DD"),
+        (
+            {"CALBACK_END_DATE": "yesterday"},
+            "CALBACK_END_DATE is 'yesterday', which is no day; write it as YYYY-MM-DD",
+        ),
+        (
+            {"CALBACK_END_DATE": "2023-12-31"},
+            "CALBACK_START_DATE 2024-01-01 lies after CALBACK_END_DATE 2023-12-31; the first day must not be later "
+            "than the last",
+        ),
+        (
+            {"CALBACK_TIMEZONE": "Korea/Seoul"},
+            "CALBACK_TIMEZONE is 'Korea/Seoul', which is no IANA time zone, such as Asia/Seoul",
+        ),
+        ({"CALBACK_TIMEZONE": ""}, "CALBACK_TIMEZONE is '', which is no IANA time zone, such as Asia/Seoul"),
+        (
+            {"CALBACK_FREQUENT_MIN_DAYS": "0"},
+            "CALBACK_FREQUENT_MIN_DAYS is '0'; set it to a whole number of days, at least 1",
+        ),
+        (
+            {"CALBACK_FREQUENT_WINDOW_DAYS": "a month"},
+            "CALBACK_FREQUENT_WINDOW_DAYS is 'a month'; set it to a whole number of days, at least 1",
+        ),
+    ],
+)
+def test_a_value_that_cannot_be_is_answered_with_what_to_set(environ: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env(DAY | environ)
+    assert str(error.value) == message
+
+
+def test_without_a_first_day_one_is_asked_for(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({"CALBACK_DATA_DIR": str(tmp_path)})
+    assert str(error.value) == (
+        f"CALBACK_START_DATE is not set and {tmp_path}/manifest.json names no start_date; set it to the first day of "
+        "your data (YYYY-MM-DD), or write the sample data: calback sample data/sample"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"start_date": 20240101}, "start_date in manifest.json is 20240101, which is no day; write it as YYYY-MM-DD"),
+        ([], "{path} is not a JSON object; write it again or remove it"),
+    ],
+)
+def test_a_manifest_that_says_nonsense_is_named(tmp_path: Path, content: object, message: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env(manifest_in(tmp_path, content))
+    assert str(error.value) == message.format(path=tmp_path / "manifest.json")
+
+
+def test_a_manifest_that_is_no_json_is_named(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(SettingsError) as error:
+        Settings.from_env({"CALBACK_DATA_DIR": str(tmp_path)})
+    assert str(error.value) == (
+        f"{tmp_path}/manifest.json cannot be read as JSON: JSONDecodeError; write it again or remove it"
+    )

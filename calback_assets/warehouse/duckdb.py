@@ -87,7 +87,7 @@ class DuckDBWarehouse:
         """
         connection = self._connect(read_only=read_only)
         try:
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'")
             session = Session(connection, self.path, self._dependents)
             if not read_only:
                 session.prepare()

@@ -143,7 +143,7 @@ class Model:
         if not isinstance(qualified, exp.Query):
             raise ModelError(f"{self.path.name}: not a query")
         return {
-            name: frozenset(self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT)))
+            name: frozenset(self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False)))
             for name in qualified.named_selects
         }
 

@@ -63,17 +63,28 @@ exported AS (
   WHERE is_repeated
   QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY user_id NULLS LAST) = 1
 ),
+unresolved AS (
+  -- Only these devices need to be looked up: few, once people have signed in.
+  SELECT DISTINCT user_pseudo_id
+  FROM raw_events
+  WHERE user_pseudo_id IS NOT NULL AND user_id IS NULL
+),
 carried AS (
-  SELECT user_pseudo_id, user_id
+  SELECT device_identity.user_pseudo_id, device_identity.user_id
   FROM device_identity
-  WHERE event_date < @day
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY user_pseudo_id ORDER BY last_seen_at DESC, user_id DESC) = 1
+  INNER JOIN unresolved ON unresolved.user_pseudo_id = device_identity.user_pseudo_id
+  WHERE device_identity.event_date < @day
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY device_identity.user_pseudo_id
+    ORDER BY device_identity.last_seen_at DESC, device_identity.user_id DESC
+  ) = 1
 ),
 sightings AS (
-  SELECT user_pseudo_id, event_timestamp AS since, MAX(user_id) AS user_id
+  SELECT raw_events.user_pseudo_id, raw_events.event_timestamp AS since, MAX(raw_events.user_id) AS user_id
   FROM raw_events
-  WHERE user_pseudo_id IS NOT NULL AND user_id IS NOT NULL
-  GROUP BY user_pseudo_id, event_timestamp
+  INNER JOIN unresolved ON unresolved.user_pseudo_id = raw_events.user_pseudo_id
+  WHERE raw_events.user_id IS NOT NULL
+  GROUP BY raw_events.user_pseudo_id, raw_events.event_timestamp
 ),
 changes AS (
   SELECT

@@ -113,6 +113,7 @@ def test_every_module_of_the_package_says_what_belongs_in_it() -> None:
 def test_the_folders_of_the_tests_mirror_the_package() -> None:
     package, tests = ROOT / "calback_assets", ROOT / "calback_assets_tests"
     folders = {path.parent.relative_to(tests) for path in tests.rglob("test_*.py")}
+    folders.discard(Path("dagit"))  # Dagit is the whole platform, seen from outside.
     assert [str(folder) for folder in folders if not (package / folder).is_dir()] == []
 
 

@@ -1,0 +1,1 @@
+"""Tests of Dagit and its daemon on our workspace, as processes of their own."""

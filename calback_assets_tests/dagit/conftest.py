@@ -1,0 +1,110 @@
+"""One `dagster dev` for all tests of this folder: the morning after a night in which the machine was off.
+
+The data set is an access log of six days up to yesterday. The instance knows the first and no other; the schedule was
+switched on before last midnight and missed it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from dagster import AssetKey, AssetMaterialization, DagsterInstance
+from dagster._core.remote_origin import (
+    ManagedGrpcPythonEnvCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+)
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+
+from calback_assets_tests.dagit.graph import DAILY
+from calback_assets_tests.dagit.server import RUN_SECONDS, Dagit, dagster_dev
+
+LOCATION = "calback_assets.definitions"
+REPOSITORY = "__repository__"
+
+
+def timezone_far_from_midnight() -> str:
+    """Where it is neither evening nor early morning now, so that no second midnight passes during the tests."""
+    seoul = "Asia/Seoul"
+    return seoul if 3 <= datetime.now(ZoneInfo(seoul)).hour < 21 else "UTC"
+
+
+@dataclass(frozen=True)
+class Morning:
+    """Dagit after the missed tick was made up for, and the days of its data set."""
+
+    dagit: Dagit
+    days: list[date]
+    """Six days, the last of them yesterday; on the n-th, the people 1 to n opened the app."""
+    tick: dict[str, Any]
+    """The tick of last midnight."""
+
+
+@pytest.fixture(scope="session")
+def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
+    """Once the runs of the missed tick have ended."""
+    root = tmp_path_factory.mktemp("dagit")
+    timezone = timezone_far_from_midnight()
+    midnight = datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [midnight.date() - timedelta(days=age) for age in range(6, 0, -1)]
+    _write_access_log(root / "data", days)
+    home = root / "home"
+    home.mkdir()
+    with DagsterInstance.local_temp(str(home)) as instance:
+        for name in DAILY:
+            instance.report_runless_asset_event(AssetMaterialization(AssetKey(name), partition=str(days[0])))
+        instance.add_instigator_state(_switched_on(midnight.astimezone(UTC) - timedelta(hours=12)))
+    environment = {
+        "CALBACK_START_DATE": str(days[0]),
+        "CALBACK_DATA_DIR": str(root / "data"),
+        "CALBACK_DUCKDB_PATH": str(root / "warehouse.duckdb"),
+        "CALBACK_TIMEZONE": timezone,
+    }
+    with dagster_dev(home, environment) as dagit:
+        tick = dagit.wait_for("tick of the schedule", RUN_SECONDS, lambda: _last_tick(dagit))
+        for run_id in tick["runIds"]:
+            dagit.finished_run(run_id)
+        yield Morning(dagit, days, tick)
+
+
+def _write_access_log(data: Path, days: list[date]) -> None:
+    for number, day in enumerate(days, start=1):
+        folder = data / "access_log" / f"date={day}"
+        folder.mkdir(parents=True)
+        lines = (json.dumps({"userId": user, "date": str(day)}) for user in range(1, number + 1))
+        (folder / "opens.jsonl").write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def _switched_on(moment: datetime) -> InstigatorState:
+    """What an instance keeps of a schedule that has been running since then."""
+    target = LoadableTargetOrigin(module_name=LOCATION)
+    repository = RemoteRepositoryOrigin(ManagedGrpcPythonEnvCodeLocationOrigin(target, LOCATION), REPOSITORY)
+    return InstigatorState(
+        RemoteInstigatorOrigin(repository, "nightly"),
+        InstigatorType.SCHEDULE,
+        InstigatorStatus.DECLARED_IN_CODE,
+        ScheduleInstigatorData("0 0 * * *", moment.timestamp()),
+    )
+
+
+def _last_tick(dagit: Dagit) -> dict[str, Any] | None:
+    query = """query($schedule: ScheduleSelector!) { scheduleOrError(scheduleSelector: $schedule) { ... on Schedule {
+        scheduleState { ticks(limit: 5) { status timestamp runIds runKeys error { message } } } } } }"""
+    selector = {"scheduleName": "nightly", "repositoryName": REPOSITORY, "repositoryLocationName": LOCATION}
+    ticks = dagit.ask(query, schedule=selector)["scheduleOrError"]["scheduleState"]["ticks"]
+    if not ticks or ticks[0]["status"] == "STARTED":
+        return None
+    assert len(ticks) == 1
+    tick: dict[str, Any] = ticks[0]
+    return tick

@@ -1,0 +1,30 @@
+"""The graph that design.md draws, written out: what Dagit and the definitions must show."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Node:
+    """One asset as a person sees it."""
+
+    group: str
+    kind: str
+    upstream: set[str] = field(default_factory=set)
+    is_daily: bool = True
+
+
+GRAPH = {
+    "raw_users": Node("raw", "firebase", is_daily=False),
+    "raw_meetings": Node("raw", "firebase", is_daily=False),
+    "raw_events": Node("raw", "googleanalytics"),
+    "raw_access_log": Node("raw", "kafka"),
+    "device_identity": Node("core", "sql", {"raw_events"}),
+    "unified_events": Node(
+        "core", "sql", {"raw_users", "raw_meetings", "raw_events", "raw_access_log", "device_identity"}
+    ),
+    "user_daily_activity": Node("core", "sql", {"unified_events"}),
+    "user_first_seen": Node("core", "sql", {"user_daily_activity"}),
+    "daily_active_users": Node("metrics", "sql", {"user_daily_activity", "user_first_seen"}),
+    "frequent_users": Node("cohorts", "sql", {"user_daily_activity"}),
+}
+DAILY = [name for name, node in GRAPH.items() if node.is_daily]

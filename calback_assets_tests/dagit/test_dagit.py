@@ -1,0 +1,129 @@
+"""Dagit and the daemon, started as `make ui` starts them, asked through GraphQL as its pages ask."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from calback_assets_tests.dagit.conftest import LOCATION, REPOSITORY, Morning
+from calback_assets_tests.dagit.graph import DAILY, GRAPH
+from calback_assets_tests.dagit.server import RUN_SECONDS
+
+pytestmark = pytest.mark.slow
+
+ASSETS = """{ assetNodes {
+    assetKey { path } groupName description kinds isPartitioned dependencyKeys { path }
+    owners { ... on TeamAssetOwner { team } ... on UserAssetOwner { email } } } }"""
+MATERIALIZATIONS = """query($asset: AssetKeyInput!) { assetOrError(assetKey: $asset) { ... on Asset {
+    assetMaterializations { partition runId
+        metadataEntries { label ... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr } } } } } }"""
+RUNS = """query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs {
+    results { id status tags { key value } } } } }"""
+LAUNCH = """mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
+    __typename ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }"""
+BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
+    __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+
+
+def keys(names: list[str]) -> list[dict[str, list[str]]]:
+    return [{"path": [name]} for name in names]
+
+
+def tag(run: dict[str, Any], name: str) -> str | None:
+    return next((pair["value"] for pair in run["tags"] if pair["key"] == name), None)
+
+
+def covered(run: dict[str, Any]) -> tuple[str | None, str | None]:
+    return tag(run, "dagster/asset_partition_range_start"), tag(run, "dagster/asset_partition_range_end")
+
+
+def materializations(morning: Morning, name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = morning.dagit.ask(MATERIALIZATIONS, asset={"path": [name]})["assetOrError"][
+        "assetMaterializations"
+    ]
+    return found
+
+
+def metadata(materialization: dict[str, Any]) -> dict[str, Any]:
+    return {entry.pop("label"): entry for entry in materialization["metadataEntries"]}
+
+
+def text(days: list[date]) -> list[str]:
+    return [str(day) for day in days]
+
+
+def test_a_missed_tick_is_made_up_for_by_one_run_over_exactly_the_due_days(morning: Morning) -> None:
+    assert morning.tick["status"] == "SUCCESS"
+    filters = {"tags": [{"key": "dagster/schedule_name", "value": "nightly"}]}
+    (run,) = morning.dagit.ask(RUNS, filter=filters)["runsOrError"]["results"]
+    assert [run["id"]] == morning.tick["runIds"]
+    assert run["status"] == "SUCCESS"
+    assert covered(run) == (str(morning.days[1]), str(morning.days[-1]))
+    for name in DAILY:
+        built = [event["partition"] for event in materializations(morning, name) if event["runId"] == run["id"]]
+        assert sorted(built) == text(morning.days[1:]), name
+
+
+def test_every_asset_group_and_edge_of_the_design_is_there(morning: Morning) -> None:
+    nodes = {node["assetKey"]["path"][-1]: node for node in morning.dagit.ask(ASSETS)["assetNodes"]}
+    assert nodes.keys() == GRAPH.keys()
+    for name, expected in GRAPH.items():
+        node = nodes[name]
+        assert {key["path"][-1] for key in node["dependencyKeys"]} == expected.upstream
+        assert (node["groupName"], node["kinds"]) == (expected.group, [expected.kind])
+        assert node["isPartitioned"] == expected.is_daily
+        assert node["owners"] == [{"team": "analytics"}]
+        assert node["description"]
+
+
+def test_yesterday_has_the_numbers_and_the_plot(morning: Morning) -> None:
+    newest = next(
+        event
+        for event in materializations(morning, "daily_active_users")
+        if event["partition"] == str(morning.days[-1])
+    )
+    shown = metadata(newest)
+    assert shown["row_count"]["intValue"] == 1
+    assert "data:image/png;base64," in shown["plot"]["mdStr"]
+    assert f"{len(morning.days)}" in shown["preview"]["mdStr"]
+
+
+def test_one_partition_of_one_asset_is_materialized_through_dagit(morning: Morning) -> None:
+    day = str(morning.days[0])
+    launched = morning.dagit.ask(
+        LAUNCH,
+        params={
+            "selector": {
+                "repositoryLocationName": LOCATION,
+                "repositoryName": REPOSITORY,
+                "jobName": "daily_metrics",
+                "assetSelection": keys(["raw_access_log"]),
+                "assetCheckSelection": [],
+            },
+            "runConfigData": "{}",
+            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
+        },
+    )["launchPipelineExecution"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+    run_id = launched["run"]["id"]
+    assert morning.dagit.finished_run(run_id) == "SUCCESS"
+    (event,) = [event for event in materializations(morning, "raw_access_log") if event["runId"] == run_id]
+    assert event["partition"] == day
+    shown = metadata(event)
+    assert shown["row_count"]["intValue"] == 1
+    assert shown["files"]["intValue"] == 1
+    assert shown["sql"]["mdStr"].startswith("```sql\n")
+
+
+def test_a_backfill_of_a_range_is_one_run(morning: Morning) -> None:
+    params = {"assetSelection": keys(DAILY), "partitionNames": text(morning.days[:3])}
+    launched = morning.dagit.ask(BACKFILL, params=params)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    filters = {"tags": [{"key": "dagster/backfill", "value": launched["backfillId"]}]}
+
+    def runs() -> list[dict[str, Any]] | None:
+        return morning.dagit.ask(RUNS, filter=filters)["runsOrError"]["results"] or None
+
+    (run,) = morning.dagit.wait_for("run of the backfill", RUN_SECONDS, runs)
+    assert morning.dagit.finished_run(run["id"]) == "SUCCESS"
+    assert covered(run) == (str(morning.days[0]), str(morning.days[2]))

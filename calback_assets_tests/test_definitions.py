@@ -1,0 +1,127 @@
+"""What the platform consists of: assets, edges, checks, job and schedule, for several settings in one process."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, DefaultScheduleStatus, Definitions, TimeWindowPartitionMapping
+
+from calback_assets_tests.dagit.graph import DAILY, GRAPH
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def defs(tmp_path_factory: pytest.TempPathFactory) -> Definitions:
+    return platform(tmp_path_factory.mktemp("data"))
+
+
+def platform(data: Path, **environment: str) -> Definitions:
+    with pytest.MonkeyPatch.context() as patch:
+        # The last line of the module builds definitions from the environment when it is first imported.
+        patch.setenv("CALBACK_START_DATE", "2024-01-01")
+        from calback_assets.definitions import build_defs
+    from calback_assets.settings import Settings
+
+    return build_defs(
+        Settings.from_env({"CALBACK_START_DATE": "2024-01-01", "CALBACK_DATA_DIR": str(data)} | environment)
+    )
+
+
+def test_the_assets_and_their_edges_are_those_of_the_design(defs: Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    assert {
+        node.key.to_user_string(): {parent.to_user_string() for parent in node.parent_keys}
+        for node in graph.asset_nodes
+    } == {name: node.upstream for name, node in GRAPH.items()}
+
+
+def test_every_asset_has_its_group_kind_owner_and_a_description(defs: Definitions) -> None:
+    for node in defs.resolve_asset_graph().asset_nodes:
+        expected = GRAPH[node.key.to_user_string()]
+        assert node.group_name == expected.group
+        assert node.kinds == {expected.kind}
+        assert node.owners == ["team:analytics"]
+        assert node.description
+        assert len(node.description) > 40, node.key
+
+
+def test_every_asset_shows_its_columns_with_descriptions(defs: Definitions) -> None:
+    for node in defs.resolve_asset_graph().asset_nodes:
+        schema = node.metadata["dagster/column_schema"]
+        assert schema.columns
+        assert [column.name for column in schema.columns if not column.description] == []
+
+
+def test_the_daily_assets_share_one_partition_a_day(defs: Definitions) -> None:
+    nodes = {node.key.to_user_string(): node for node in defs.resolve_asset_graph().asset_nodes}
+    assert {name for name, node in nodes.items() if node.is_partitioned} == set(DAILY)
+    assert len({nodes[name].partitions_def for name in DAILY}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "upstream", "days"),
+    [
+        ("unified_events", "raw_events", 1),
+        ("unified_events", "device_identity", 30),
+        ("daily_active_users", "user_daily_activity", 31),
+        ("daily_active_users", "user_first_seen", 1),
+        ("frequent_users", "user_daily_activity", 31),
+    ],
+)
+def test_a_day_reads_the_window_of_its_input(defs: Definitions, name: str, upstream: str, days: int) -> None:
+    mapping = defs.resolve_asset_graph().get(AssetKey(name)).partition_mappings[AssetKey(upstream)]
+    assert isinstance(mapping, TimeWindowPartitionMapping)
+    assert (mapping.start_offset, mapping.end_offset) == (1 - days, 0)
+
+
+def test_every_check_stops_what_is_downstream_of_wrong_data(defs: Definitions) -> None:
+    graph = defs.resolve_asset_graph()
+    checks = {(key.asset_key.to_user_string(), key.name): graph.get(key) for key in graph.asset_check_keys}
+    assert set(checks) == {
+        ("user_daily_activity", "events_add_up"),
+        ("user_first_seen", "first_day_is_active_and_only"),
+        ("daily_active_users", "windows_are_nested"),
+        ("daily_active_users", "lifecycle_adds_up"),
+        ("daily_active_users", "dau_is_everyone_active"),
+        ("frequent_users", "frequent_users_are_active"),
+    }
+    assert all(check.blocking and check.description for check in checks.values())
+
+
+def test_there_is_one_job_and_a_schedule_that_runs_it_every_night(tmp_path: Path) -> None:
+    defs = platform(tmp_path, CALBACK_TIMEZONE="Europe/Berlin")
+    repository = defs.get_repository_def()
+    assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["daily_metrics"]
+    (nightly,) = repository.schedule_defs
+    assert (nightly.name, nightly.job_name) == ("nightly", "daily_metrics")
+    assert (nightly.cron_schedule, nightly.execution_timezone) == ("0 0 * * *", "Europe/Berlin")
+    assert nightly.default_status == DefaultScheduleStatus.RUNNING
+
+
+def test_two_settings_make_two_platforms_in_one_process(tmp_path: Path) -> None:
+    def last_day(defs: Definitions) -> str | None:
+        partitions = defs.resolve_asset_graph().get(AssetKey("daily_active_users")).partitions_def
+        assert partitions is not None
+        return partitions.get_last_partition_key()
+
+    assert last_day(platform(tmp_path, CALBACK_END_DATE="2024-02-29")) == "2024-02-29"
+    assert last_day(platform(tmp_path, CALBACK_END_DATE="2024-01-31")) == "2024-01-31"
+
+
+def test_the_definitions_load_in_a_fresh_interpreter_without_a_warning_a_word_or_a_file(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    program = "from calback_assets.definitions import defs; from dagster import Definitions; "
+    loaded = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program + "Definitions.validate_loadable(defs)"],
+        cwd=home,
+        env={"PYTHONPATH": str(ROOT), "CALBACK_START_DATE": "2024-01-01", "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (loaded.returncode, loaded.stdout, loaded.stderr) == (0, "", "")
+    assert list(home.iterdir()) == []

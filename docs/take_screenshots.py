@@ -1,0 +1,58 @@
+"""Takes the pictures of this folder from a running Dagit: `python docs/take_screenshots.py ADDRESS`.
+
+After `make demo`, with `make ui` running and Debian's chromium installed.
+"""
+
+import sys
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import FloatRect, Page, expect, sync_playwright
+
+DOCS = Path(__file__).parent
+GROUPS = ("raw", "core", "metrics", "cohorts")
+
+
+def take_lineage(page: Page, address: str) -> None:
+    """The global asset lineage with every group open, cropped to the graph."""
+    page.set_viewport_size({"width": 2700, "height": 1750})
+    page.goto(f"{address}/asset-groups?expanded=" + "%2C".join(f"global%40global%3A{group}" for group in GROUPS))
+    page.get_by_role("button", name="Hide navigation").click()
+    page.get_by_role("button", name="panel_show_right").last.click()
+    graph = page.locator("svg").filter(has_text="frequent_users").last
+    expect(graph.get_by_text("Materialized").first).to_be_visible()
+    expect(graph.get_by_text("Loading")).to_have_count(0)
+    save(page, "lineage.png", {"x": 140, "y": 140, "width": 2190, "height": 1530})
+
+
+def take_daily_active_users(page: Page, address: str) -> None:
+    """The asset page of `daily_active_users`, with its plot open."""
+    page.set_viewport_size({"width": 1600, "height": 900})
+    page.goto(f"{address}/assets/daily_active_users?view=overview")
+    row = page.get_by_role("row").filter(has=page.get_by_text("plot", exact=True))
+    row.get_by_text("Show Markdown").click()
+    expect(page.get_by_role("img", name="Active people per day, week and month")).to_be_visible()
+    save(page, "daily_active_users.png")
+
+
+def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
+    """A picture in 128 colours, a third of the size."""
+    page.wait_for_load_state("networkidle")
+    picture = Image.open(BytesIO(page.screenshot(clip=clip, animations="disabled")))
+    picture.convert("RGB").quantize(128).save(DOCS / name, optimize=True)
+
+
+def main(address: str) -> None:
+    """Both pictures."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        expect.set_options(timeout=30_000)
+        page = browser.new_page()
+        take_lineage(page, address)
+        take_daily_active_users(page, address)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -30,6 +30,8 @@ from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar
 
 _SHOWN_VIOLATIONS = 5
+STEP_SUFFIX = "_invariants"
+"""The step of a run that checks a table bears the table's name and this."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
     models = {check.name: check.model for check in checks}
 
     @multi_asset_check(
-        name=f"{table.name}_invariants",
+        name=f"{table.name}{STEP_SUFFIX}",
         specs=[
             AssetCheckSpec(check.name, asset=table.name, description=check.description, blocking=True)
             for check in checks

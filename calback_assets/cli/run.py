@@ -33,7 +33,7 @@ from rich.console import Console
 from calback_assets import errors
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
-from calback_assets.checks import CHECKS
+from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
 from calback_assets.cli.show import closing_table
 from calback_assets.errors import CalbackError
@@ -46,7 +46,6 @@ from calback_assets.warehouse.duckdb import DuckDBWarehouse, progress
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 _INTERRUPTS = ("KeyboardInterrupt", "DagsterExecutionInterruptedError")
 # One step runs all checks of a table; its name is the table's with this at the end.
-_CHECKS_STEP = "_invariants"
 _STALE_DAYS = "stale_days_rebuilt"
 _INSTANCE_SETTINGS = Path(__file__).parents[1] / "dagster.yaml"
 
@@ -163,7 +162,7 @@ def _counted(assets: Sequence[AssetKey], first: date, last: date) -> Iterator[No
         (table.name, day) for table in tables for day in (days if table.is_partitioned else [None])
     }
     checked = {check.table.name for check in CHECKS}
-    expected |= {(table.name + _CHECKS_STEP, None) for table in tables if table.name in checked}
+    expected |= {(table.name + STEP_SUFFIX, None) for table in tables if table.name in checked}
     level = progress.level
     with bar(DAILY_JOB_NAME, len(expected)) as shown:
         counter = _Counter(shown, expected)
@@ -190,7 +189,7 @@ def _raise(result: JobExecutionResult) -> NoReturn:
     causes = list(_causes(error))
     if any(cause.cls_name in _INTERRUPTS for cause in causes):
         raise KeyboardInterrupt
-    step = str(failures[0].step_key).removesuffix(_CHECKS_STEP)
+    step = str(failures[0].step_key).removesuffix(STEP_SUFFIX)
     message = _failed_check(result) or _own_message(causes) or f"{causes[-1].cls_name} in a step that ran into a fault"
     where = "" if message.startswith(step) else f"{step}: "
     raise CalbackError(f"{where}{message.rstrip('.')}; details: Dagit run {result.run_id}") from _StepError(

@@ -23,7 +23,7 @@ from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import Reach
-from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.googlesql import SCHEMA
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import check_names
@@ -87,7 +87,9 @@ class DuckDBWarehouse:
         """
         connection = self._connect(read_only=read_only)
         try:
-            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'")
+            connection.execute(
+                "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'"
+            )
             session = Session(connection, self.path, self._dependents)
             if not read_only:
                 session.prepare()
@@ -135,7 +137,7 @@ def _why_unopenable(path: Path, error: duckdb.Error) -> str:
             f"the warehouse {path} cannot be opened for writing; set CALBACK_DUCKDB_PATH to a file that this user may "
             "write"
         )
-    return f"the warehouse {path} cannot be opened: {_redacted(error)}"
+    return f"the warehouse {path} cannot be opened ({_redacted(error)}); set CALBACK_DUCKDB_PATH to a file that can"
 
 
 class Session:
@@ -192,7 +194,7 @@ class Session:
             WarehouseError: the table has never been written.
         """
         if not self.exists(ref.table):
-            raise WarehouseError(f"table {ref.table.name} does not exist yet: materialize {ref.table.name} first")
+            raise _never_written(ref.table.name)
         names = ", ".join(_quoted(name) for name in columns or ref.table.column_names)
         where = "" if ref.start is None or ref.end is None else f" WHERE {_within(ref.start, ref.end)}"
         at_most = "" if limit is None else f" LIMIT {limit}"
@@ -386,12 +388,20 @@ def duckdb_type(googlesql_type: str) -> str:
 
 
 def redact(error: duckdb.Error) -> CalbackError:
-    """A DuckDB error as one of ours: its first line, with every quoted value taken out."""
+    """A DuckDB error as one of ours, without the values that its message may quote."""
+    missing = re.search(r"Table with name (\w+) does not exist", str(error))
+    if missing and missing[1] in TABLES:
+        return _never_written(missing[1])
     return WarehouseError(f"DuckDB could not run the query: {_redacted(error)}")
 
 
+def _never_written(table_name: str) -> WarehouseError:
+    return WarehouseError(f"table {table_name} does not exist yet: materialize {table_name} first")
+
+
 def _redacted(error: duckdb.Error) -> str:
-    return re.sub(r"'[^']*'|\"[^\"]*\"", "'…'", str(error).splitlines()[0])
+    # Only what stands before the first quote: a quoted value may itself hold quotes and line ends.
+    return re.split(r"['\"\n]", str(error), maxsplit=1)[0].rstrip() + " …"
 
 
 def _create(table: Table) -> str:

@@ -38,6 +38,7 @@ _SYNTAX = frozenset(
 )
 """Words that may stand before a parenthesis without calling a function."""
 
+_WITHOUT_PARENTHESES = frozenset({"CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
 _ALLOWED_CALLS = frozenset(
     f"{name}(… {unit})" if unit else f"{name}" for name in ALLOWED for unit in UNITS.get(name, {""})
 )
@@ -73,6 +74,8 @@ class Model:
             tree = sqlglot.parse_one(self.sql, read=_DIALECT)
         except SqlglotError as error:
             raise ModelError(f"{path.name}: not GoogleSQL: {str(error).splitlines()[0]}") from error
+        if not isinstance(tree, exp.Query):
+            raise ModelError(f"{path.name}: not one query: a model is a single SELECT")
         self._tree = tree
         self._check_functions(tokens)
         self._check_tables()
@@ -92,10 +95,16 @@ class Model:
     def _check_tables(self) -> None:
         ctes = {cte.alias for cte in self._tree.find_all(exp.CTE)}
         for table in self._tree.find_all(exp.Table):
-            if table.name not in ctes and table.name not in self.inputs:
+            if table.db or (table.name not in ctes and table.name not in self.inputs):
                 raise ModelError(
                     f"{self.path.name}: reads {table.sql(_DIALECT)}, which is none of its inputs: "
                     f"{', '.join(sorted(self.inputs)) or 'it has none'}"
+                )
+
+            if table.args.get("joins"):
+                raise ModelError(
+                    f"{self.path.name}: the join in parentheses with {table.name} cannot be carried over; "
+                    "write it as a sub-query"
                 )
 
     @cached_property
@@ -104,6 +113,7 @@ class Model:
         tree = self._with_pruned_inputs()
         _lists_for_correlated_unnest(tree)
         _aware_timestamps(tree)
+        _googlesql_types(tree)
         return Template(tree.sql("duckdb", pretty=True), "duckdb")
 
     def _with_pruned_inputs(self) -> exp.Expr:
@@ -143,7 +153,9 @@ class Model:
         if not isinstance(qualified, exp.Query):
             raise ModelError(f"{self.path.name}: not a query")
         return {
-            name: frozenset(self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False)))
+            name: frozenset(
+                self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False))
+            )
             for name in qualified.named_selects
         }
 
@@ -177,7 +189,14 @@ class Template:
         self.sql = sql
         self._dialect = dialect
         marker = {"duckdb": r"\$", "bigquery": "@"}[dialect]
-        self._pieces = re.split(rf"{marker}([a-z_][a-z0-9_]*)", sql)
+        parameter = rf"{marker}(?P<name>[a-z_][a-z0-9_]*)"
+        self._pieces = [""]
+        # A string literal is matched first, as a whole: what looks like a parameter in it is text.
+        for part in re.finditer(rf"'(?:[^']|'')*'|{parameter}|.", sql, re.DOTALL):
+            if part["name"]:
+                self._pieces += [part["name"], ""]
+            else:
+                self._pieces[-1] += part[0]
 
     def fill(self, parameters: Mapping[str, Parameter]) -> str:
         """The SQL with every parameter as a literal.
@@ -199,8 +218,9 @@ def _calls(tokens: list[Token]) -> Iterator[tuple[str, int]]:
     """Every function call as the file writes it, with its line; a date part that a call ends with is part of it."""
     for index, token in enumerate(tokens[:-1]):
         name = token.text.upper()
-        is_word = re.fullmatch(r"[A-Z_]\w*", name) and token.token_type is not TokenType.IDENTIFIER
-        if not is_word or tokens[index + 1].token_type is not TokenType.L_PAREN or name in _SYNTAX:
+        is_call = name in _WITHOUT_PARENTHESES or tokens[index + 1].token_type is TokenType.L_PAREN
+        is_word = re.fullmatch(r"[A-Z_]\w*", name) and token.token_type is not TokenType.STRING
+        if not is_call or not is_word or name in _SYNTAX:
             continue
         if index > 1 and tokens[index - 1].token_type is TokenType.DOT:
             name = f"{tokens[index - 2].text.upper()}.{name}"
@@ -233,10 +253,27 @@ def _lists_for_correlated_unnest(tree: exp.Expr) -> None:
         if source is None or not isinstance(source.this, exp.Unnest):
             continue
         is_first = isinstance(node, exp.Subquery)
-        if is_first != (select.args.get("limit") is not None) or select.args.get("joins") or select.args.get("group"):
+        if isinstance(node.parent, exp.From | exp.Join) or not _is_plain(select, is_first=is_first):
             continue
         items = _list_of(select, source.this)
-        node.replace(exp.Bracket(this=items, expressions=[exp.Literal.number(1)], offset=1) if is_first else items)
+        if is_first:
+            node.replace(exp.Bracket(this=items, expressions=[exp.Literal.number(1)], offset=1))
+        else:
+            # ARRAY over a NULL array is empty in BigQuery.
+            node.replace(exp.Coalesce(this=items, expressions=[exp.Array()]))
+
+
+def _is_plain(select: exp.Select, *, is_first: bool) -> bool:
+    """Whether list functions say the same: one expression of each item, a filter at most, sorted by itself at most."""
+    clauses = {name for name, value in select.args.items() if value} - {"expressions", "from_", "where"}
+    unnest = select.args["from_"].this
+    if unnest.args.get("offset") or not unnest.args.get("alias") or len(select.expressions) != 1:
+        return False
+    if select.find(exp.AggFunc, exp.Window):
+        return False
+    if is_first:
+        return clauses == {"limit"} and select.args["limit"].expression.name == "1"
+    return not clauses or (clauses == {"order"} and select.args["order"].sql().strip() == "ORDER BY 1")
 
 
 def _list_of(select: exp.Select, unnest: exp.Unnest) -> exp.Expr:
@@ -264,3 +301,12 @@ def _aware_timestamps(tree: exp.Expr) -> None:
     """Render TIMESTAMP_MICROS as a time-zone-aware timestamp, in place; SQLGlot's own rendering is naive."""
     for node in list(tree.find_all(exp.UnixToTime)):
         node.replace(exp.func("MAKE_TIMESTAMPTZ", node.this.copy()))
+
+
+def _googlesql_types(tree: exp.Expr) -> None:
+    """Give expressions the types of GoogleSQL, in place: a DATE_TRUNC of a day is a day, and 2.5 is a FLOAT64."""
+    for truncated in list(tree.find_all(exp.DateTrunc)):
+        truncated.replace(exp.cast(truncated.copy(), "DATE"))
+    for literal in list(tree.find_all(exp.Literal)):
+        if literal.is_number and not literal.is_int:
+            literal.replace(exp.cast(literal.copy(), "DOUBLE"))

@@ -69,7 +69,7 @@ def _from_pandas(frame: pd.DataFrame, table: Table) -> pa.Table:
     for name in frame.columns:
         try:
             arrays[str(name)] = pa.array(frame[name], from_pandas=True)
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeError):
             # Arrow's own message quotes a value, which may be personal.
             raise _refusal(table.column(str(name)), table, "values of mixed types", None) from None
     return pa.table(arrays)
@@ -81,16 +81,25 @@ def _conform_column(values: pa.ChunkedArray, column: Column, table: Table) -> pa
         return values
     if not _may_become(values.type, target):
         raise _refusal(column, table, f"type {values.type}", _first(values))
+    given = values.type
+    if pa.types.is_dictionary(given):
+        values = values.cast(given.value_type)
     try:
-        return values.cast(target)
+        taken = values.cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise _refusal(column, table, f"type {values.type}", _first_lossy(values, target)) from None
+        raise _refusal(column, table, f"type {given}", _first_lossy(values, target)) from None
+    # Arrow's safe cast drops the time of day without a word.
+    if pa.types.is_timestamp(values.type) and pa.types.is_date(target):
+        cut = pc.not_equal(taken.cast(values.type), values)
+        if pc.any(cut).as_py():
+            raise _refusal(column, table, f"type {given}", values.filter(cut)[0].as_py())
+    return taken
 
 
 def _may_become(given: pa.DataType, target: pa.DataType) -> bool:
     """Whether a cast only changes the representation; each value is still checked by the safe cast."""
     kinds = pa.types
-    if kinds.is_null(given):
+    if given == target or kinds.is_null(given):
         return True
     if kinds.is_dictionary(given):
         return _may_become(given.value_type, target)

@@ -1,0 +1,1 @@
+"""Tests of the table contracts and of the asset graph that stands on them."""

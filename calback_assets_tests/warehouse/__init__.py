@@ -1,0 +1,1 @@
+"""Tests of the warehouse: the write contract and the GoogleSQL bridge."""

@@ -1,0 +1,209 @@
+"""What the warehouse's tests share: small assets named like real tables, written through Dagster.
+
+Data in every shape that an asset may return, a run, and what the run and the warehouse say afterwards.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+from dagster import (
+    AssetMaterialization,
+    AssetsDefinition,
+    BackfillPolicy,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    asset,
+    materialize,
+)
+
+from calback_assets.partitions import Reach, daily_partitions
+from calback_assets.tables import Table
+from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.googlesql import Input, Model
+from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
+from calback_assets.warehouse.output import Query
+from calback_assets.warehouse.rows import arrow_type
+
+DAY = date(2024, 1, 10)
+FIRST = date(2024, 1, 1)
+SEOUL = "Asia/Seoul"
+CALENDAR = Calendar(FIRST, None, SEOUL)
+RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+
+Row = dict[str, Any]
+
+
+class EmbeddedWarehouse:
+    """The DuckDB warehouse; another one joins the contract's tests by offering the same two methods."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "warehouse.duckdb"
+
+    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+        return WarehouseIOManager(DuckDBWarehouse(self.path, dependents), CALENDAR)
+
+    def rows(self, table: Table) -> list[Row]:
+        """All rows as they are stored, past everything that is under test."""
+        return self.select(f"SELECT * FROM calback.{table.name} ORDER BY ALL")
+
+    def select(self, sql: str) -> list[Row]:
+        with duckdb.connect(str(self.path), read_only=True) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            result = connection.execute(sql)
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One of the shapes in which an asset may return rows."""
+
+    name: str
+    output: Callable[[Sequence[Row], Table, Sequence[date], Path], object]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _frame(rows: Sequence[Row], table: Table, _days: Sequence[date], _folder: Path) -> pd.DataFrame:
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(table.column_names))
+
+
+def _arrow(rows: Sequence[Row], table: Table, _days: Sequence[date], _folder: Path) -> pa.Table:
+    if rows:
+        return pa.Table.from_pylist(list(rows))
+    return pa.schema([(column.name, arrow_type(column.type)) for column in table.columns]).empty_table()
+
+
+def _query(rows: Sequence[Row], table: Table, days: Sequence[date], folder: Path) -> Query:
+    """A model of literals: each day's rows on that day, and on every day those that belong to none of the days."""
+    given = rows or [dict.fromkeys(table.column_names)]
+    selects = " UNION ALL ".join(
+        "SELECT " + ", ".join(f"{_literal(value)} AS {name}" for name, value in row.items()) for row in given
+    )
+    listed = ", ".join(_literal(day) for day in days)
+    wanted = f"event_date = @day OR event_date NOT IN ({listed})" if rows else "FALSE"
+    return query(f"SELECT * FROM ({selects}) AS given WHERE {wanted}", {}, folder)
+
+
+FRAME, ARROW, QUERY = Shape("pandas", _frame), Shape("arrow", _arrow), Shape("query", _query)
+SHAPES = (FRAME, ARROW, QUERY)
+
+
+def _literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value}'"
+    if isinstance(value, str):
+        return f"'{value}'"
+    return str(value).upper()
+
+
+def query(sql: str, inputs: Mapping[str, Input], folder: Path, name: str = "model") -> Query:
+    """A query of a model in a file of its own."""
+    path = folder / f"{name}.sql"
+    path.write_text(sql, encoding="utf-8")
+    return Query(Model(path, inputs))
+
+
+def asset_of(table: Table, output: Callable[[], object]) -> AssetsDefinition:
+    """A test's own asset under the name of a real table."""
+    partitions = daily_partitions(FIRST, None, SEOUL) if table.is_partitioned else None
+    policy = BackfillPolicy.single_run() if table.is_partitioned else None
+
+    @asset(name=table.name, partitions_def=partitions, backfill_policy=policy)
+    def made() -> Any:
+        return output()
+
+    return made
+
+
+def run(
+    definition: AssetsDefinition,
+    io_manager: WarehouseIOManager,
+    instance: DagsterInstance,
+    days: Sequence[date] = (),
+) -> ExecuteInProcessResult:
+    """Materialize one asset: no day for a snapshot, one, or a range from the first to the last."""
+    tags = {RANGE_START: str(days[0]), RANGE_END: str(days[-1])} if len(days) > 1 else {}
+    return materialize(
+        [definition],
+        instance=instance,
+        resources={"io_manager": io_manager},
+        partition_key=str(days[0]) if len(days) == 1 else None,
+        tags=tags,
+        raise_on_error=False,
+    )
+
+
+@dataclass
+class Desk:
+    """A warehouse and an instance, and one call that writes rows as an asset would."""
+
+    warehouse: EmbeddedWarehouse
+    instance: DagsterInstance
+    folder: Path
+
+    def write(
+        self, table: Table, rows: Sequence[Row], shape: Shape = FRAME, days: Sequence[date] = (DAY,)
+    ) -> ExecuteInProcessResult:
+        return self.give(table, shape.output(rows, table, days, self.folder), days)
+
+    def give(self, table: Table, output: object, days: Sequence[date] = (DAY,)) -> ExecuteInProcessResult:
+        return run(
+            asset_of(table, lambda: output),
+            self.warehouse.io_manager(),
+            self.instance,
+            days if table.is_partitioned else (),
+        )
+
+
+def error_of(result: ExecuteInProcessResult) -> str:
+    """The message of our own error, as Dagster recorded it, with its class in front."""
+    (failure,) = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    assert error is not None
+    return error.message.strip().removeprefix("calback_assets.errors.")
+
+
+def materialization(result: ExecuteInProcessResult, day: date | None = None) -> AssetMaterialization:
+    """The one materialization of a run, or that of the day."""
+    (found,) = [
+        event.step_materialization_data.materialization
+        for event in result.get_asset_materialization_events()
+        if day is None or event.step_materialization_data.materialization.partition == str(day)
+    ]
+    return found
+
+
+def metadata(result: ExecuteInProcessResult, day: date | None = None) -> dict[str, Any]:
+    """The plain values of a materialization's metadata."""
+    return {name: value.value for name, value in materialization(result, day).metadata.items()}
+
+
+def metrics(day: date = DAY, **changed: object) -> Row:
+    """A row of `daily_active_users`, columns in the contract's order."""
+    return {
+        "event_date": day, "dau": 2, "wau": 3, "mau": 4, "stickiness": 0.5, "new_users": 1, "returning_users": 1,
+        "resurrected_users": 0, "identified_users": 2, "anonymous_users": 0, "app_opens": 5, "sessions": 3,
+        "events": 9, "meetings_created": 1,
+    } | changed  # fmt: skip
+
+
+def frequent(day: date = DAY, user_id: object = "u1", **changed: object) -> Row:
+    """A row of `frequent_users`."""
+    return {
+        "event_date": day, "user_id": user_id, "active_days_30d": 3, "active_days_mtd": 3, "is_frequent": True,
+        "is_frequent_month": True,
+    } | changed  # fmt: skip

@@ -34,6 +34,7 @@ progress = logging.getLogger("calback_assets.progress")
 LOCK_TIMEOUT_SECONDS = 10.0
 
 _LEDGER = f"{SCHEMA}.partition_ledger"
+_FOREIGN_DAY = "calback: foreign day"
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
 )
@@ -271,23 +272,26 @@ class Session:
             duckdb.Error: the query fails; the old partition stands.
         """
         that_day = _within(day, day + timedelta(days=1))
-        name = f"{SCHEMA}.{table.name}"
-        with self._transaction():
-            before = self._fingerprint(table, that_day)
-            rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
-            self.execute(f"DELETE FROM {name} WHERE {that_day}")
-            row_count = self._insert(table, statement.sql)
-            (kept,) = self.execute(f"SELECT COUNT(*) FROM {name} WHERE {that_day}")[0]
-            if kept != row_count:
-                raise ContractError(self._foreign_day(table, statement.sql, day))
-            self._enter(table, day, row_count, run_id)
-            if rippled:
-                listed = ", ".join(f"DATE '{other}'" for other in rippled)
-                self._mark(table.name, f"{EVENT_DATE} IN ({listed})")
-            if before is None or self._fingerprint(table, that_day) != before:
-                for dependent, reach in self._dependents.get(table.name, ()):
-                    start, end = reach.dependents(day)
-                    self._mark(dependent, _within(start, end))
+        guarded = f"SELECT * REPLACE ({_only(day)} AS {EVENT_DATE}) FROM ({statement.sql})"
+        try:
+            with self._transaction():
+                before = self._fingerprint(table, that_day)
+                rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
+                self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {that_day}")
+                row_count = self._insert(table, guarded)
+                self._enter(table, day, row_count, run_id)
+                stale = [_days_of(table.name, rippled)] if rippled else []
+                if before is None or self._fingerprint(table, that_day) != before:
+                    stale += [
+                        f"(table_name = '{dependent}' AND {_within(*reach.dependents(day))})"
+                        for dependent, reach in self._dependents.get(table.name, ())
+                    ]
+                if stale:
+                    self.execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE {' OR '.join(stale)}")
+        except duckdb.InvalidInputException as error:
+            if _FOREIGN_DAY not in str(error):
+                raise
+            raise ContractError(self._foreign_day(table, statement.sql, day)) from None
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, statement.sql)
 
@@ -366,10 +370,6 @@ class Session:
         self.execute(f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND event_date = DATE '{day}'")
         self.execute(f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)")
 
-    def _mark(self, table_name: str, where: str) -> None:
-        """Enter the partitions that exist there as stale."""
-        self.execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE table_name = '{table_name}' AND {where}")
-
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self.execute("BEGIN TRANSACTION")
@@ -441,6 +441,17 @@ def _is_same_kind(given: DuckDBPyType, target: DuckDBPyType) -> bool:
 
 def _parts(nested: DuckDBPyType) -> dict[str, DuckDBPyType]:
     return {name: part for name, part in nested.children if isinstance(part, DuckDBPyType)}
+
+
+def _only(day: date) -> str:
+    """The day of a row, or an error where it is another day than the one that is written."""
+    is_ours = f"{EVENT_DATE} IS NULL OR {EVENT_DATE} = DATE '{day}'"
+    return f"CASE WHEN {is_ours} THEN {EVENT_DATE} ELSE error('{_FOREIGN_DAY}') END"
+
+
+def _days_of(table_name: str, days: Sequence[date]) -> str:
+    listed = ", ".join(f"DATE '{day}'" for day in days)
+    return f"(table_name = '{table_name}' AND {EVENT_DATE} IN ({listed}))"
 
 
 def _within(start: date, end: date) -> str:

@@ -158,16 +158,21 @@ class _Write:
             raise ContractError(f"{self._table.name}.{EVENT_DATE}: NULL in a required column; nothing was written")
 
     def _replace_days(self, statement: Callable[[date], Statement], *, follow_stale: bool) -> None:
-        remaining = set(self._requested)
+        due = set(self._requested)
+        if follow_stale:
+            due |= self._session.stale_days(self._table)
         logged_at = time.monotonic()
-        self._session.check_query(self._table, statement(min(remaining)).sql)
-        while due := remaining | (self._session.stale_days(self._table) if follow_stale else set()):
+        self._session.check_query(self._table, statement(min(due)).sql)
+        while due:
             day = min(due)
-            remaining.discard(day)
-            self._written.append(self._session.replace_day(self._table, day, statement(day), self._context.run_id))
+            replacement = statement(day)
+            self._written.append(self._session.replace_day(self._table, day, replacement, self._context.run_id))
+            due.remove(day)
+            if replacement.ripple:
+                due |= self._session.stale_days(self._table)
             if time.monotonic() - logged_at > _LOG_EVERY_SECONDS:
                 logged_at = time.monotonic()
-                self._context.log.info(f"{self._table.name}: {day} written, {len(due) - 1} days to go")
+                self._context.log.info(f"{self._table.name}: {day} written, {len(due)} days to go")
 
     def report(self, obj: Output) -> None:
         """Attach the metadata of every written partition to its materialization event."""

@@ -35,7 +35,6 @@ DAY_STAGES = (
     "SELECT COUNT(*), SUM",
     "DELETE FROM calback.user_daily_activity",
     "INSERT INTO calback.user_daily_activity",
-    "SELECT COUNT(*) FROM calback.user_daily_activity",
     f"DELETE FROM {LEDGER}",
     f"INSERT INTO {LEDGER}",
     f"UPDATE {LEDGER}",

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from calback_assets.errors import SettingsError
 
 DEPLOYMENTS = ("local",)
+LONGEST_WINDOW_DAYS = 31
+"""As many days of activity as the cohorts read."""
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
 
 
@@ -112,6 +114,6 @@ def _timezone(name: str) -> str:
 
 def _count(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name, str(default))
-    if not text.isdecimal() or int(text) < 1:
-        raise SettingsError(f"{name} is {text!r}; set it to a whole number of days, at least 1")
+    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_WINDOW_DAYS:
+        raise SettingsError(f"{name} is {text!r}; set it to a whole number of days from 1 to {LONGEST_WINDOW_DAYS}")
     return int(text)

@@ -31,9 +31,7 @@ def text(name: str) -> str:
 
 def locked_packages(lock: str) -> dict[str, str]:
     """Each package of a lock file with its entry: name, version and hashes, without uv's comments."""
-    entries = re.split(
-        r"^(?=\w)", re.sub(r"^ *#.*\n", "", text(lock), flags=re.MULTILINE), flags=re.MULTILINE
-    )
+    entries = re.split(r"^(?=\w)", re.sub(r"^ *#.*\n", "", text(lock), flags=re.MULTILINE), flags=re.MULTILINE)
     return {re.split(r"[\[=]", entry)[0]: entry for entry in entries if entry}
 
 

@@ -111,11 +111,11 @@ def test_the_key_is_never_in_the_repr() -> None:
         ({"CALBACK_TIMEZONE": ""}, "CALBACK_TIMEZONE is '', which is no IANA time zone, such as Asia/Seoul"),
         (
             {"CALBACK_FREQUENT_MIN_DAYS": "0"},
-            "CALBACK_FREQUENT_MIN_DAYS is '0'; set it to a whole number of days, at least 1",
+            "CALBACK_FREQUENT_MIN_DAYS is '0'; set it to a whole number of days from 1 to 31",
         ),
         (
             {"CALBACK_FREQUENT_WINDOW_DAYS": "a month"},
-            "CALBACK_FREQUENT_WINDOW_DAYS is 'a month'; set it to a whole number of days, at least 1",
+            "CALBACK_FREQUENT_WINDOW_DAYS is 'a month'; set it to a whole number of days from 1 to 31",
         ),
     ],
 )

@@ -134,7 +134,7 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
 
 def _violations(session: Session, model: Model, calendar: Calendar, days: Sequence[date]) -> Iterator[str]:
     for day in days:
-        for row in session.arrow(model.duckdb_template.fill(calendar.parameters(model, day))).to_pylist():
+        for row in session.records(model.duckdb_template.fill(calendar.parameters(model, day))):
             yield ", ".join(f"{name} {value}" for name, value in row.items())
 
 

@@ -85,9 +85,7 @@ def _query(files: Sequence[Path], day: date) -> str:
     if not files:
         kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
         return f"SELECT DATE '{day}' AS {EVENT_DATE}, CAST(NULL AS VARCHAR) AS user_id, {kafka} WHERE false"
-    read_as = {"userId": "JSON", "date": "VARCHAR"} | {
-        name: json_type(type_) for name, type_ in types.items()
-    }
+    read_as = {"userId": "JSON", "date": "VARCHAR"} | {name: json_type(type_) for name, type_ in types.items()}
     columns = ", ".join(f"{identifier(name)}: '{type_}'" for name, type_ in read_as.items())
     kafka = ",\n  ".join(
         f"{coerce(identifier(name), json_type(type_), type_, name=name, path=files[0])} AS {identifier(name)}"

@@ -40,9 +40,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP = "event_timestamp"
 _OURS = frozenset({EVENT_DATE, "is_final"})
 """Columns that no file holds: they follow from the day and from the file's name."""
-_REQUIRED = tuple(
-    column.name for column in RAW_EVENTS.columns if column.required and column.name not in _OURS
-)
+_REQUIRED = tuple(column.name for column in RAW_EVENTS.columns if column.required and column.name not in _OURS)
 _FIELDS = {
     "device_category": ("device", "category"),
     "operating_system": ("device", "operating_system"),
@@ -152,9 +150,7 @@ class Ga4Files:
             timestamp = f"coalesce({timestamp}, {failure(_missing(_TIMESTAMP))})"
         expressions[EVENT_DATE] = f"DATE '{day}'"
         expressions["is_final"] = str(is_final).lower()
-        selected = ",\n  ".join(
-            f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names
-        )
+        selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
         return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}"
 
 
@@ -179,9 +175,7 @@ def _wanted() -> Mapping[str, DuckDBPyType]:
             structs.setdefault(struct, []).append(f"{identifier(field)} {stored_type(column.type)}")
         elif column.name not in _OURS:
             wanted[column.name] = stored_type(column.type)
-    return wanted | {
-        struct: DuckDBPyType(f"STRUCT({', '.join(fields)})") for struct, fields in structs.items()
-    }
+    return wanted | {struct: DuckDBPyType(f"STRUCT({', '.join(fields)})") for struct, fields in structs.items()}
 
 
 @cache
@@ -208,8 +202,7 @@ def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[s
         relation = engine.sql(f"SELECT * FROM read_parquet({file})")
         columns = dict(zip(relation.columns, relation.types, strict=True))
         nulls = engine.execute(
-            f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) "
-            f"WHERE path_in_schema = '{_TIMESTAMP}'"
+            f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{_TIMESTAMP}'"
         ).fetchone()
     except duckdb.Error:
         raise file_error(path, "not a complete Parquet file") from None
@@ -232,9 +225,7 @@ def _expressions(path: Path, columns: Mapping[str, DuckDBPyType]) -> dict[str, s
         source, value, name = columns.get(source_name), identifier(source_name), source_name
         if field and source is not None:
             if source.id not in ("struct", "null"):
-                raise file_error(
-                    path, f"column {source_name} is {source.id.upper()} where STRUCT is expected"
-                )
+                raise file_error(path, f"column {source_name} is {source.id.upper()} where STRUCT is expected")
             source = fields_of(source).get(field[0]) if source.id == "struct" else None
             value, name = f"{value}.{identifier(field[0])}", f"{source_name}.{field[0]}"
         if source is None:

@@ -34,9 +34,7 @@ def json_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
 
 def line_error(path: Path, number: int, problem: str) -> SourceError:
     """The error for one line, which names the line and never quotes it."""
-    return SourceError(
-        f"{path}, line {number}: {problem}. Correct or remove the line, or export the file again."
-    )
+    return SourceError(f"{path}, line {number}: {problem}. Correct or remove the line, or export the file again.")
 
 
 def file_error(path: Path, problem: str) -> SourceError:

@@ -59,6 +59,7 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
     "COUNTIF": (
         Conformance(_over("COUNTIF(x > 1)", "1, 2, 3, NULL"), 2),
         Conformance(_over("COUNTIF(x > 9)", "1"), 0),
+        Conformance("(SELECT COUNTIF(x > 1) FROM UNNEST([1]) AS x WHERE x > 1)", 0),
     ),
     "DATE_DIFF": (
         Conformance("DATE_DIFF(DATE '2024-03-01', DATE '2024-02-28', DAY)", 2),

@@ -3,6 +3,8 @@
 Conversion of pandas and Arrow tables to the contract's exact Arrow types belongs here; what needs an engine does not.
 """
 
+from functools import cache
+
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +23,7 @@ _SCALARS = {
 }
 
 
+@cache
 def arrow_type(googlesql_type: str) -> pa.DataType:
     """The Arrow type of a GoogleSQL type of a contract, ARRAY and STRUCT included."""
     return _arrow_type(exp.DataType.build(googlesql_type, dialect="bigquery"))

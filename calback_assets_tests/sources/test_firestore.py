@@ -217,8 +217,7 @@ def test_a_document_that_occurs_twice_is_an_error_that_names_it() -> None:
     with pytest.raises(SourceError) as caught:
         users(document({}, "a"), document(USER, "b"), document(USER, "b"))
     assert str(caught.value) == (
-        "raw_users: document b occurs more than once in one snapshot. "
-        "Export the collection again, in one piece."
+        "raw_users: document b occurs more than once in one snapshot. Export the collection again, in one piece."
     )
 
 
@@ -252,14 +251,10 @@ STORED_ID_FIELDS = {"owner", "involved"}
 
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(
-    user=st.fixed_dictionaries(
-        {}, optional=dict.fromkeys(USER, st.sampled_from([MARK, [MARK, 1], {MARK: MARK}]))
-    ),
+    user=st.fixed_dictionaries({}, optional=dict.fromkeys(USER, st.sampled_from([MARK, [MARK, 1], {MARK: MARK}]))),
     meeting=st.fixed_dictionaries(
         {},
-        optional=dict.fromkeys(
-            sorted(MEETING.keys() - STORED_ID_FIELDS), st.sampled_from([MARK, [MARK], {MARK: 1}])
-        ),
+        optional=dict.fromkeys(sorted(MEETING.keys() - STORED_ID_FIELDS), st.sampled_from([MARK, [MARK], {MARK: 1}])),
     ),
 )
 def test_nothing_personal_comes_out(user: dict[str, object], meeting: dict[str, object]) -> None:

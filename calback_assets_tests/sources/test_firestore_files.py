@@ -66,9 +66,7 @@ def without(field: str) -> dict[str, object]:
         (LINE | {"data": MARK}, "data: expected an object with the document's fields"),
     ],
 )
-def test_a_line_that_is_no_document_is_named_and_not_quoted(
-    tmp_path: Path, line: object, problem: str
-) -> None:
+def test_a_line_that_is_no_document_is_named_and_not_quoted(tmp_path: Path, line: object, problem: str) -> None:
     path = write_lines(tmp_path / "userCollection.jsonl", [LINE, "", line])
     with pytest.raises(SourceError) as caught:
         files(tmp_path).users()

@@ -24,9 +24,7 @@ REMEDY = "Correct or remove the line, or export the file again."
 
 def micros(text: str) -> int:
     """Microseconds since 1970 of a time in UTC."""
-    return (datetime.fromisoformat(f"{text}+00:00") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-        microseconds=1
-    )
+    return (datetime.fromisoformat(f"{text}+00:00") - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 NOON = micros("2024-03-14T03:00:00")
@@ -112,9 +110,7 @@ FULL_EVENT = {
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
-def test_a_json_row_becomes_an_event_of_the_contract_with_missing_fields_null(
-    tmp_path: Path, suffix: str
-) -> None:
+def test_a_json_row_becomes_an_event_of_the_contract_with_missing_fields_null(tmp_path: Path, suffix: str) -> None:
     write_lines(tmp_path / f"events_20240314.{suffix}", [FULL_ROW, "", GOOD])
     full, sparse = read(tmp_path)
     assert full == FULL_EVENT
@@ -216,9 +212,7 @@ def test_a_property_east_of_us_has_our_late_events_in_its_next_table(tmp_path: P
     ],
     ids=["23 hours", "25 hours"],
 )
-def test_a_day_on_which_the_clock_changes_has_its_own_length(
-    tmp_path: Path, day: date, start: str, end: str
-) -> None:
+def test_a_day_on_which_the_clock_changes_has_its_own_length(tmp_path: Path, day: date, start: str, end: str) -> None:
     write_lines(
         tmp_path / f"events_{day:%Y%m%d}.jsonl",
         [
@@ -245,9 +239,7 @@ def test_the_daily_table_wins_over_the_intraday_table_of_its_date(tmp_path: Path
 
 
 @pytest.mark.parametrize(("today", "is_final"), [(date(2024, 3, 17), False), (date(2024, 3, 18), True)])
-def test_a_daily_table_is_final_when_google_no_longer_rewrites_it(
-    tmp_path: Path, today: date, is_final: bool
-) -> None:
+def test_a_daily_table_is_final_when_google_no_longer_rewrites_it(tmp_path: Path, today: date, is_final: bool) -> None:
     write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
     assert [event["is_final"] for event in read(tmp_path, today=today)] == [is_final]
 
@@ -328,9 +320,7 @@ def truncate(path: Path) -> None:
 def test_a_parquet_file_without_its_end_is_named_before_anything_runs(
     tmp_path: Path, damage: Callable[[Path], object]
 ) -> None:
-    path = write_parquet(
-        tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]}
-    )
+    path = write_parquet(tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
     damage(path)
     with pytest.raises(SourceError) as caught:
         files(tmp_path).day(DAY)
@@ -404,14 +394,11 @@ def test_two_files_for_one_table_are_an_error_that_names_both(tmp_path: Path) ->
     with pytest.raises(SourceError) as caught:
         files(tmp_path).day(DAY)
     assert str(caught.value) == (
-        f"{tmp_path}: events_20240314.parquet and events_20240314.jsonl hold the same export table. "
-        "Remove one of them."
+        f"{tmp_path}: events_20240314.parquet and events_20240314.jsonl hold the same export table. Remove one of them."
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["events_2024-03-14.jsonl", "events_20240230.parquet", "events_20240314-000.parquet"]
-)
+@pytest.mark.parametrize("name", ["events_2024-03-14.jsonl", "events_20240230.parquet", "events_20240314-000.parquet"])
 def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()
     (tmp_path / "notes.txt").touch()

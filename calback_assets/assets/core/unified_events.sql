@@ -8,60 +8,76 @@ WITH repeated AS (
   GROUP BY device, event_timestamp, event_name
   HAVING COUNT(*) > 1
 ),
-identified AS (
+described AS (
   SELECT
     raw_events.event_timestamp,
     raw_events.event_name,
     raw_events.user_id,
     raw_events.user_pseudo_id,
+    raw_events.event_bundle_sequence_id,
+    raw_events.batch_event_index,
     raw_events.is_active_user,
     raw_events.platform,
     raw_events.event_params,
     repeated.event_name IS NOT NULL AS is_repeated,
-    TO_HEX(MD5(CONCAT(
-      'analytics|', COALESCE(raw_events.user_pseudo_id, ''),
-      '|', CAST(raw_events.event_timestamp AS STRING),
-      '|', raw_events.event_name,
-      '|', COALESCE(CAST(raw_events.event_bundle_sequence_id AS STRING), ''),
-      '|', CAST(COALESCE(raw_events.batch_event_index, 0) AS STRING),
-      -- Older exports do not number the events of a batch: there, only the parameters tell two events apart.
-      '|', IF(
-        raw_events.event_bundle_sequence_id IS NULL OR raw_events.batch_event_index IS NULL,
-        ARRAY_TO_STRING(
-          ARRAY(
-            SELECT CONCAT(
-              p.key, '=',
-              COALESCE(
-                p.value.string_value,
-                CAST(p.value.int_value AS STRING),
-                -- Engines print floats differently; millionths as an integer are printed alike.
-                CAST(SAFE_CAST(ROUND(COALESCE(p.value.double_value, p.value.float_value) * 1000000) AS INT64) AS STRING),
-                ''
-              )
-            )
-            FROM UNNEST(raw_events.event_params) AS p
-            ORDER BY 1
-          ),
-          '&'
-        ),
-        ''
-      )
-    ))) AS event_id
+    -- Older exports do not number the events of a batch: there, only the parameters tell two events apart.
+    raw_events.event_bundle_sequence_id IS NULL OR raw_events.batch_event_index IS NULL AS is_unnumbered
   FROM raw_events
   LEFT JOIN repeated
     ON repeated.device = COALESCE(raw_events.user_pseudo_id, '')
     AND repeated.event_timestamp = raw_events.event_timestamp
     AND repeated.event_name = raw_events.event_name
 ),
+spelled AS (
+  SELECT
+    *,
+    IF(
+      is_repeated OR is_unnumbered,
+      ARRAY_TO_STRING(
+        ARRAY(
+          SELECT CONCAT(
+            p.key, '=',
+            COALESCE(
+              p.value.string_value,
+              CAST(p.value.int_value AS STRING),
+              -- Engines print floats differently; millionths as an integer are printed alike.
+              CAST(SAFE_CAST(ROUND(COALESCE(p.value.double_value, p.value.float_value) * 1000000) AS INT64) AS STRING),
+              ''
+            )
+          )
+          FROM UNNEST(event_params) AS p
+          ORDER BY 1
+        ),
+        '&'
+      ),
+      ''
+    ) AS parameters
+  FROM described
+),
+identified AS (
+  SELECT
+    *,
+    TO_HEX(MD5(CONCAT(
+      'analytics|', COALESCE(user_pseudo_id, ''),
+      '|', CAST(event_timestamp AS STRING),
+      '|', event_name,
+      '|', COALESCE(CAST(event_bundle_sequence_id AS STRING), ''),
+      '|', CAST(COALESCE(batch_event_index, 0) AS STRING),
+      '|', IF(is_unnumbered, parameters, '')
+    ))) AS event_id
+  FROM spelled
+),
 exported AS (
   SELECT * FROM identified WHERE NOT is_repeated
   UNION ALL
-  -- Only events that may have copies are ranked, for speed. Copies differ at most in who they say it was: the one that
-  -- says so is kept.
+  -- Only events that may have copies are ranked, for speed. A copy that says who it was is preferred; the rest of the order
+  -- makes the choice the same every time.
   SELECT *
   FROM identified
   WHERE is_repeated
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY user_id NULLS LAST) = 1
+  QUALIFY ROW_NUMBER() OVER (
+    PARTITION BY event_id ORDER BY user_id NULLS LAST, is_active_user DESC, platform, parameters
+  ) = 1
 ),
 unresolved AS (
   -- Only these devices need to be looked up: few, once people have signed in.
@@ -148,9 +164,7 @@ met AS (
     TO_HEX(MD5(CONCAT('meetings|', meeting_id))) AS event_id,
     created_at AS event_timestamp,
     owner_id AS user_id,
-    IF(is_pending, 'meeting_proposed', 'meeting_created') AS event_name,
-    involved_count,
-    is_recurring
+    IF(is_pending, 'meeting_proposed', 'meeting_created') AS event_name
   FROM raw_meetings
   WHERE created_at >= @day_start AND created_at < @day_end
 ),
@@ -197,27 +211,7 @@ everything AS (
   UNION ALL
   SELECT
     event_id, event_timestamp, user_id, FALSE, 'meetings', event_name, CAST(NULL AS BOOL), CAST(NULL AS STRING),
-    CAST(NULL AS STRING),
-    [
-      STRUCT(
-        'involved_count' AS key,
-        STRUCT(
-          CAST(NULL AS STRING) AS string_value,
-          involved_count AS int_value,
-          CAST(NULL AS FLOAT64) AS float_value,
-          CAST(NULL AS FLOAT64) AS double_value
-        ) AS value
-      ),
-      STRUCT(
-        'is_recurring' AS key,
-        STRUCT(
-          CAST(NULL AS STRING) AS string_value,
-          CAST(is_recurring AS INT64) AS int_value,
-          CAST(NULL AS FLOAT64) AS float_value,
-          CAST(NULL AS FLOAT64) AS double_value
-        ) AS value
-      )
-    ]
+    CAST(NULL AS STRING), NULL
   FROM met
   UNION ALL
   SELECT

@@ -1,0 +1,41 @@
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e] [--quick]`."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+
+from benchmarks import executor, history, one_day, rewrite, table, thirty_days
+from benchmarks.harness import FULL, QUICK
+
+_QUESTIONS: dict[str, ModuleType] = {
+    "a": one_day,
+    "b": thirty_days,
+    "c": history,
+    "d": executor,
+    "e": rewrite,
+}
+
+
+def main() -> None:
+    """Answer the questions asked, all of them by default, and publish what was measured at full size."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("questions", nargs="*", metavar="question", help="a, b, c, d, e; all of them by default")
+    parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
+    asked = parser.parse_args()
+    if unknown := set(asked.questions) - set(_QUESTIONS):
+        parser.error(f"no question {', '.join(sorted(unknown))}; there are {', '.join(_QUESTIONS)}")
+    scale = QUICK if asked.quick else FULL
+    said = table.conditions(scale.runs)
+    for letter in sorted(set(asked.questions)) or _QUESTIONS:
+        question = _QUESTIONS[letter]
+        print(f"{letter}: {(question.__doc__ or '').splitlines()[0]}", file=sys.stderr, flush=True)
+        with tempfile.TemporaryDirectory(prefix="calback-benchmarks-") as work:
+            rows = [row.text for row in question.answer(Path(work), scale)]
+        if not asked.quick:
+            table.publish(rows, said)
+        print(table.markdown(rows, said), flush=True)
+
+
+main()

@@ -1,0 +1,83 @@
+"""The limit: the same SQL typed by hand into DuckDB.
+
+The script holds the SQL text that the platform renders, printed once and untimed. It is run on one connection: delete
+the day, insert the day. No Dagster, no contract, no ledger, no check, no metadata. Firestore documents are taken by the
+platform's own converter on both sides.
+"""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.harness import Work
+from benchmarks.platform_run import SCHEMA, WAREHOUSE
+from benchmarks.workload import TIMEZONE
+from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.sources.firestore_files import FirestoreFiles
+from calback_assets.tables import TABLES
+
+
+def write_script(path: Path, data: Path, first: date, last: date) -> None:
+    """Print the statements of the days `first` to `last`, the whole data set, to a JSON file."""
+    from calback_assets.assets import SQL_ASSETS
+    from calback_assets.sources.access_log_files import AccessLogFiles
+    from calback_assets.sources.ga4_files import Ga4Files
+    from calback_assets.warehouse.duckdb import duckdb_type
+    from calback_assets.warehouse.io_manager import Calendar
+
+    ga4 = Ga4Files(data / "analytics", TIMEZONE, lambda: datetime.now(UTC))
+    access_log = AccessLogFiles(data / "access_log")
+    calendar = Calendar(first, last, TIMEZONE)
+    thresholds = {"frequent_min_days": 3, "frequent_window_days": 30}
+
+    def queries(day: date) -> Iterator[tuple[str, str]]:
+        yield "raw_events", ga4.day(day).sql
+        yield "raw_access_log", access_log.day(day).sql
+        for declared in SQL_ASSETS:
+            filled = declared.model.duckdb_template.fill({**thresholds, **calendar.parameters(declared.model, day)})
+            yield declared.table.name, filled
+
+    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    columns = {
+        table.name: ", ".join(f'"{column.name}" {duckdb_type(column.type)}' for column in table.columns)
+        for table in TABLES.values()
+    }
+    script = {
+        "tables": [f"CREATE TABLE {SCHEMA}.{name} ({declared})" for name, declared in columns.items()],
+        "statements": [
+            statement
+            for day in days
+            for name, query in queries(day)
+            for statement in (
+                "BEGIN TRANSACTION",
+                f"DELETE FROM {SCHEMA}.{name} WHERE event_date = DATE '{day}'",
+                f"INSERT INTO {SCHEMA}.{name} BY NAME {query}",
+                "COMMIT",
+            )
+        ],
+    }
+    path.write_text(json.dumps(script), encoding="utf-8")
+
+
+def run_script(script: str, data: str, folder: str) -> Work:
+    """The script, from an empty warehouse to the metrics."""
+    typed = json.loads(Path(script).read_text(encoding="utf-8"))
+
+    def work() -> None:
+        firestore = FirestoreFiles(Path(data) / "firestore", DEVELOPMENT_KEY)
+        with duckdb.connect(str(Path(folder) / WAREHOUSE)) as connection:
+            connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+            connection.execute(f"CREATE SCHEMA {SCHEMA}")
+            for statement in typed["tables"]:
+                connection.execute(statement)
+            for name, read in (("raw_users", firestore.users), ("raw_meetings", firestore.meetings)):
+                connection.register("documents", read().rows)
+                connection.execute(f"INSERT INTO {SCHEMA}.{name} BY NAME SELECT * FROM documents")
+                connection.unregister("documents")
+            for statement in typed["statements"]:
+                connection.execute(statement)
+
+    return work

@@ -1,0 +1,1 @@
+"""Tests of `calback_assets.assets`: single queries by group, and whole worlds beside this file."""

@@ -1,0 +1,68 @@
+"""Any product's access log alone gives right numbers: no Firestore, no analytics, another time zone, days without rows.
+
+Eighteen months as one `calback run`; every day is compared with plain sets.
+"""
+
+import random
+import subprocess
+import sys
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from calback_assets_tests.assets import oracle
+from calback_assets_tests.assets.worlds import Platform, write_opens
+
+FIRST, LAST = date(2022, 7, 1), date(2023, 12, 31)
+DAYS = [FIRST + timedelta(days=age) for age in range((LAST - FIRST).days + 1)]
+
+
+def people_by_day() -> dict[date, list[int | str]]:
+    """Who opened the app each day, once for each open: some often, some seldom, most days, in random order.
+
+    Ids are integers for some and texts for others, as a backend that changed its mind writes them.
+    """
+    chance = random.Random(20220701)  # noqa: S311 - not for secrets
+    habits = {user if user % 3 else f"user-{user}": chance.choice((0.5, 0.1, 0.02, 0.004)) for user in range(60)}
+    silent = {day for day in DAYS if chance.random() < 0.1} | set(DAYS[200:235])
+    opens: dict[date, list[int | str]] = {}
+    for day in DAYS:
+        today = [user for user, habit in habits.items() if day not in silent and chance.random() < habit]
+        opens[day] = [user for user in today for _ in range(chance.choice((1, 1, 3)))]
+        chance.shuffle(opens[day])
+    return opens
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_eighteen_months_of_another_products_log_give_right_numbers_for_every_day(tmp_path: Path) -> None:
+    opens = people_by_day()
+    platform = Platform(tmp_path, FIRST, LAST, "America/New_York")
+    for day, users in opens.items():
+        if users:
+            write_opens(platform.data, day, ({"userId": user} for user in users))
+
+    command = [sys.executable, "-c", "from calback_assets.cli import main; main()", "run"]
+    environ = {"PATH": "", "DAGSTER_HOME": str(tmp_path), "COLUMNS": "120", **platform.environ}
+    run = subprocess.run(command, env=environ, cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+    activity = {day: frozenset(str(user) for user in users) for day, users in opens.items()}
+    expected = oracle.lifecycle(activity)
+    metrics = platform.rows("daily_active_users")
+    assert {row["event_date"]: {name: row[name] for name in expected[FIRST]} for row in metrics} == expected
+    assert {row["event_date"]: row["app_opens"] for row in metrics} == {day: len(users) for day, users in opens.items()}
+    assert sum(row["anonymous_users"] + row["sessions"] + row["meetings_created"] for row in metrics) == 0
+
+    frequent: dict[date, dict[str, tuple[int, int]]] = {day: {} for day in DAYS}
+    for row in platform.rows("frequent_users"):
+        counts = (row["active_days_30d"], row["active_days_mtd"])
+        frequent[row["event_date"]][row["user_id"]] = counts
+        assert (row["is_frequent"], row["is_frequent_month"]) == (counts[0] >= 3, counts[1] >= 3)
+    assert frequent == oracle.frequent(activity)
+
+    newcomers = {
+        user: min(day for day in DAYS if user in activity[day]) for user in frozenset().union(*activity.values())
+    }
+    assert {row["user_id"]: row["event_date"] for row in platform.rows("user_first_seen")} == newcomers

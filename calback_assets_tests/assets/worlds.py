@@ -1,0 +1,106 @@
+"""A small world on disk and the whole platform over it: input files, real Dagster runs, and the tables they end in.
+
+Only what several tests of whole worlds share belongs here; rows for a single query are in `given`.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+from dagster import AssetKey, AssetMaterialization, DagsterInstance, ExecuteInProcessResult, JobDefinition
+
+from calback_assets.automation.jobs import DAILY_JOB_NAME
+from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
+from calback_assets.settings import Settings
+from calback_assets.tables import TABLES
+from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session
+from calback_assets.warehouse.googlesql import SCHEMA
+from calback_assets_tests.assets.given import Row
+
+with pytest.MonkeyPatch.context() as environment:
+    # The module's last line builds the deployment of the environment, which must name a first day.
+    environment.setenv("CALBACK_START_DATE", "2024-01-01")
+    from calback_assets.definitions import build_defs
+
+
+def write_lines(path: Path, rows: Iterable[Row]) -> None:
+    """Write a file of JSON lines, in a folder that is made where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+
+
+def write_opens(data: Path, day: date, rows: Iterable[Row]) -> None:
+    """Write the access log of a day."""
+    write_lines(data / "access_log" / f"date={day}" / "part-0.jsonl", ({**row, "date": str(day)} for row in rows))
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The platform over a folder `data` in `home`, with a warehouse file beside it."""
+
+    home: Path
+    first: date
+    last: date
+    timezone: str = "Asia/Seoul"
+
+    @property
+    def data(self) -> Path:
+        """The input folder."""
+        return self.home / "data"
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of this deployment."""
+        return {
+            "CALBACK_DATA_DIR": str(self.data),
+            "CALBACK_DUCKDB_PATH": str(self.home / "warehouse.duckdb"),
+            "CALBACK_START_DATE": str(self.first),
+            "CALBACK_END_DATE": str(self.last),
+            "CALBACK_TIMEZONE": self.timezone,
+        }
+
+    @cached_property
+    def warehouse(self) -> DuckDBWarehouse:
+        """The warehouse, for reading and for damaging it on purpose."""
+        return DuckDBWarehouse(self.home / "warehouse.duckdb")
+
+    @cached_property
+    def _job(self) -> JobDefinition:
+        return build_defs(Settings.from_env(self.environ)).resolve_job_def(DAILY_JOB_NAME)
+
+    def run(self, first: date, last: date, *assets: str) -> ExecuteInProcessResult:
+        """Materialize a range of days, all assets or those named, as one Dagster run; a failure is in the result."""
+        with DagsterInstance.ephemeral() as instance:
+            return self._job.execute_in_process(
+                instance=instance,
+                tags={RANGE_START_TAG: str(first), RANGE_END_TAG: str(last)},
+                asset_selection=[AssetKey(name) for name in assets] or None,
+                raise_on_error=False,
+            )
+
+    def rows(self, table: str) -> list[Row]:
+        """All rows of a table, by its key."""
+        with self.warehouse.session(read_only=True) as session:
+            key = ", ".join(TABLES[table].key)
+            rows: list[Row] = session.arrow(f"SELECT * FROM {SCHEMA}.{table} ORDER BY {key}").to_pylist()
+            return rows
+
+
+def materializations(result: ExecuteInProcessResult, table: str) -> list[AssetMaterialization]:
+    """What a run says it materialized of a table, in order."""
+    events = result.get_asset_materialization_events()
+    return [event.materialization for event in events if event.asset_key == AssetKey(table)]
+
+
+def contents(session: Session, tables: Sequence[str] = tuple(TABLES)) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the tables, but for the columns that tell the time of the run, and the ledger of partitions."""
+    found = {}
+    for name in tables:
+        columns = ", ".join(f'"{column.name}"' for column in TABLES[name].columns if not column.wall_clock)
+        found[name] = session.execute(f"SELECT {columns} FROM {SCHEMA}.{name} ORDER BY ALL")
+    ledger = f"SELECT table_name, event_date, row_count, is_stale FROM {SCHEMA}.partition_ledger ORDER BY ALL"
+    return found | {"partition_ledger": session.execute(ledger)}

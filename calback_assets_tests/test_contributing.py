@@ -23,7 +23,7 @@ def test_the_worked_example_adds_a_metric_that_can_be_materialized_and_shown(tmp
         with (tmp_path / name).open("a" if action == "append to" else "w", encoding="utf-8") as file:
             file.write("\n\n" * (action == "append to") + textwrap.dedent(text))
 
-    _calback(tmp_path, "sample", "data/sample", "--users", "60", "--days", "2")
+    _calback(tmp_path, "sample", "data/sample", "--users", "400", "--days", "2")
     _calback(tmp_path, "run")
     _calback(tmp_path, "run", "--select", "platform_users")
     shown = _calback(tmp_path, "show", "platform_users")

@@ -12,6 +12,12 @@ from calback_assets.settings import DEVELOPMENT_KEY, Settings
 DAY = {"CALBACK_START_DATE": "2024-01-01"}
 
 
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default data folder is relative, and `make demo` may have filled it here."""
+    monkeypatch.chdir(tmp_path)
+
+
 def settings(**environ: str) -> Settings:
     return Settings.from_env(DAY | environ)
 

@@ -32,7 +32,7 @@ from calback_assets.sources.schemaless import (
 from calback_assets.tables.contract import Table
 from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 
-_CHUNK = 10_000
+_CHUNK = 1_000
 """Documents held as Python objects at a time."""
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "STRING": pa.string(),

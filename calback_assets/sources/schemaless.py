@@ -84,7 +84,7 @@ def strings(value: object) -> list[str]:
     """The strings of a list; what else stands in it is left out and reported."""
     if not isinstance(value, list | tuple):
         raise _unusable("a list", value)
-    strings = [item for item in value if isinstance(item, str) and _is_text(item)]
+    strings = [item for item in value if isinstance(item, str) and (item.isascii() or _is_text(item))]
     if len(strings) < len(value):
         raise UnusableError("a list in which not every element is a string", instead=strings)
     return strings

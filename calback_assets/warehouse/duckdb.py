@@ -22,7 +22,7 @@ from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
-from calback_assets.partitions import Reach
+from calback_assets.partitions import SAME_DAY, Reach
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.googlesql import SCHEMA
 from calback_assets.warehouse.output import TableRef
@@ -370,7 +370,7 @@ class Session:
 
     def _fingerprint(self, table: Table, where: str) -> tuple[object, ...] | None:
         """A digest of a partition's rows, or None where no other day hangs on whether it changed."""
-        if not any(reach != Reach(0, 0) for _, reach in self._dependents.get(table.name, ())):
+        if not any(reach != SAME_DAY for _, reach in self._dependents.get(table.name, ())):
             return None
         names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
         return self.execute(

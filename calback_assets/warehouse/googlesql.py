@@ -39,9 +39,7 @@ _SYNTAX = frozenset(
 """Words that may stand before a parenthesis without calling a function."""
 
 _WITHOUT_PARENTHESES = frozenset({"CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
-_ALLOWED_CALLS = frozenset(
-    f"{name}(… {unit})" if unit else f"{name}" for name in ALLOWED for unit in UNITS.get(name, {""})
-)
+_ALLOWED_CALLS = frozenset(f"{name}(… {unit})" if unit else name for name in ALLOWED for unit in UNITS.get(name, {""}))
 
 
 @dataclass(frozen=True)

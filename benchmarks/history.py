@@ -95,7 +95,7 @@ def _past_day(day: date) -> Iterator[str]:
         f"FROM {SCHEMA}.user_daily_activity WHERE event_date = DATE '{day}'"
     )
     for table in _PARTITIONED:
-        yield f"INSERT INTO {SCHEMA}.partition_ledger VALUES ('{table.name}', DATE '{day}', 0, 'history', FALSE)"
+        yield f"INSERT INTO {SCHEMA}.partition_ledger VALUES ('{table.name}', DATE '{day}', 1000000, 'history', FALSE)"
 
 
 def _tell_dagster(history: Path, days: Sequence[date]) -> None:

@@ -3,12 +3,15 @@
 What several questions need to run ours belongs here.
 """
 
+import os
+import shutil
 from datetime import date
 from pathlib import Path
 
 import duckdb
 from dagster import DagsterInstance
 
+import calback_assets
 from benchmarks.harness import Work
 from benchmarks.workload import TIMEZONE
 from calback_assets.settings import Settings
@@ -17,8 +20,6 @@ from calback_assets.tables import TABLES
 WAREHOUSE = "warehouse.duckdb"
 """The file that every contestant leaves in its folder."""
 SCHEMA = "calback"
-
-_QUIET = {"telemetry": {"enabled": False}}
 
 
 def settings(data: Path, folder: Path, first: date, last: date) -> Settings:
@@ -35,10 +36,12 @@ def settings(data: Path, folder: Path, first: date, last: date) -> Settings:
 
 
 def instance(folder: Path) -> DagsterInstance:
-    """The Dagster instance kept in the folder."""
+    """The Dagster instance kept in the folder, with the settings that the platform comes with."""
     home = folder / "dagster"
     home.mkdir(exist_ok=True)
-    return DagsterInstance.local_temp(str(home), overrides=_QUIET)
+    shutil.copy(Path(calback_assets.__file__).parent / "dagster.yaml", home)
+    os.environ["DAGSTER_HOME"] = str(home)
+    return DagsterInstance.from_config(str(home))
 
 
 def daily_job(data: str, folder: str, data_first: str, first: str, last: str) -> Work:
@@ -51,8 +54,6 @@ def daily_job(data: str, folder: str, data_first: str, first: str, last: str) ->
         first: first day of the run.
         last: last day of the run and of the data set.
     """
-    import os
-
     # The module ends in definitions made from the environment; these are not the ones that run.
     os.environ["CALBACK_START_DATE"] = data_first
     from calback_assets.automation.jobs import DAILY_JOB_NAME

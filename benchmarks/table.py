@@ -26,17 +26,18 @@ class Row:
     ours: float
     peer: float
     peer_name: str
-    at_most: float
-    """What our figure divided by the peer's should not exceed."""
+    at_most: float | None
+    """What our figure divided by the peer's should not exceed; None where it is only told."""
 
     @property
     def text(self) -> str:
         """The row in Markdown."""
         ratio = self.ours / self.peer
-        verdict = "met" if ratio <= self.at_most else "**not met**"
+        verdict = "" if self.at_most is None else "met" if ratio <= self.at_most else "**not met**"
+        at_most = "" if self.at_most is None else f"{self.at_most:g}"
         return (
             f"| {self.question} | {self.what} | {self._shown(self.ours)} | {self._shown(self.peer)} ({self.peer_name}) "
-            f"| {ratio:.2f} | {self.at_most:g} | {verdict} |"
+            f"| {ratio:.2f} | {at_most} | {verdict} |"
         )
 
     def _shown(self, value: float) -> str:

@@ -21,7 +21,7 @@ from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
-from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
+from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
 
 
 def build_defs(settings: Settings) -> Definitions:
@@ -50,7 +50,7 @@ def build_defs(settings: Settings) -> Definitions:
         jobs=[daily_job],
         schedules=[nightly_schedule(partitions, partitioned, settings.timezone, settings.end_date)],
         resources={
-            "io_manager": WarehouseIOManager(warehouse, calendar),
+            "io_manager": opened_once_a_run(warehouse, calendar),
             "warehouse": warehouse,
             "firestore": FirestoreFiles(settings.data_dir / "firestore", settings.pseudonym_key),
             "ga4": Ga4Files(settings.data_dir / "analytics", settings.timezone, lambda: datetime.now(UTC)),

@@ -129,6 +129,7 @@ def _instance(settings: Settings, notes: Console) -> Iterator[DagsterInstance]:
         home.mkdir(exist_ok=True)
         if not (home / _INSTANCE_SETTINGS.name).exists():
             shutil.copy(_INSTANCE_SETTINGS, home)
+        os.environ["DAGSTER_HOME"] = str(home.resolve())  # The settings refer to it.
         notes.print(f"DAGSTER_HOME is not set: the run is recorded in {home}")
     elif not home.is_dir():
         raise CalbackError(f"DAGSTER_HOME is {str(home)!r}, which is no folder; make it, or unset DAGSTER_HOME")

@@ -32,7 +32,7 @@ from calback_assets.sources.schemaless import (
 from calback_assets.tables.contract import Table
 from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 
-_CHUNK = 1_000
+_CHUNK = 250
 """Documents held as Python objects at a time."""
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "STRING": pa.string(),
@@ -176,14 +176,15 @@ def _snapshot(
 
 def _column(documents: Sequence[Document], field: _Field, problems: dict[Problem, None]) -> list[object]:
     name, take, absent = field.name, field.take, field.absent
+    found = [document.data.get(name) for document in documents]
+    try:
+        return [absent if value is None else take(value) for value in found]
+    except UnusableError:
+        pass  # Rare: once more, now to find which and why.
     values: list[object] = []
-    for document in documents:
-        value = document.data.get(name)
-        if value is None:
-            values.append(absent)
-            continue
+    for document, value in zip(documents, found, strict=True):
         try:
-            values.append(take(value))
+            values.append(absent if value is None else take(value))
         except UnusableError as unusable:
             values.append(unusable.instead)
             problems[Problem(document.id, name, unusable.reason)] = None

@@ -5,7 +5,7 @@ knows warehouses and nothing of analytics.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeAlias
@@ -13,7 +13,15 @@ from typing import Any, TypeAlias
 import duckdb
 import pandas as pd
 import pyarrow as pa
-from dagster import AssetMaterialization, InputContext, IOManager, MetadataValue, OutputContext
+from dagster import (
+    AssetMaterialization,
+    InitResourceContext,
+    InputContext,
+    IOManager,
+    IOManagerDefinition,
+    MetadataValue,
+    OutputContext,
+)
 
 from calback_assets.errors import CalbackError, ContractError
 from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day
@@ -22,7 +30,7 @@ from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session, Statement,
 from calback_assets.warehouse.googlesql import Model, Parameter
 from calback_assets.warehouse.metadata import column_lineage, column_schema
 from calback_assets.warehouse.output import Files, Query, Snapshot, TableRef
-from calback_assets.warehouse.rows import conform
+from calback_assets.warehouse.rows import ConformedRows
 
 Output: TypeAlias = Query | Files | Snapshot | pa.Table | pd.DataFrame
 
@@ -85,6 +93,17 @@ class WarehouseIOManager(IOManager):
             write.report(obj)
 
 
+def opened_once_a_run(warehouse: DuckDBWarehouse, calendar: Calendar) -> IOManagerDefinition:
+    """The I/O manager as Dagster makes it for each run, with the warehouse open from its first write to its end."""
+
+    def open_for_run(_: InitResourceContext) -> Iterator[WarehouseIOManager]:
+        with warehouse.kept_open():
+            yield WarehouseIOManager(warehouse, calendar)
+
+    # Dagster takes a generator here as everywhere; its annotation only forgot.
+    return IOManagerDefinition(open_for_run)  # type: ignore[arg-type]
+
+
 class _Write:
     """One materialization: the days that were asked for, and those that have gone stale."""
 
@@ -137,25 +156,33 @@ class _Write:
             raise explain[max(explain)](error) from None
 
     def _rows(self, rows: pa.Table | pd.DataFrame) -> None:
-        conformed = conform(rows, self._table)
+        conformed = ConformedRows(rows, self._table)
+        self._refuse(conformed)
         with self._session.incoming(conformed) as name:
             if not self._table.is_partitioned:
                 self._written.append(self._session.replace_snapshot(self._table, f"SELECT * FROM {name}"))
                 return
-            self._refuse_foreign_days(conformed)
             self._replace_days(
                 lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'"), follow_stale=False
             )
 
-    def _refuse_foreign_days(self, rows: pa.Table) -> None:
-        days = {day for day in rows[EVENT_DATE].unique().to_pylist() if day is not None}
-        if foreign := days - set(self._requested):
+    def _refuse(self, rows: ConformedRows) -> None:
+        """Look through all rows before the first is written.
+
+        Raises:
+            ContractError: rows that break the contract, or lie outside the days that are written.
+        """
+        days: set[date | None] = set()
+        for part in rows.slices():
+            if self._table.is_partitioned:
+                days.update(part[EVENT_DATE].unique().to_pylist())
+        if None in days:
+            raise ContractError(f"{self._table.name}.{EVENT_DATE}: NULL in a required column; nothing was written")
+        if foreign := {day for day in days if day is not None} - set(self._requested):
             raise ContractError(
                 f"{self._table.name}.{EVENT_DATE}: rows lie outside the partition {_span(self._requested)} that is "
                 f"written, for example {min(foreign)}; nothing was written"
             )
-        if rows[EVENT_DATE].null_count:
-            raise ContractError(f"{self._table.name}.{EVENT_DATE}: NULL in a required column; nothing was written")
 
     def _replace_days(self, statement: Callable[[date], Statement], *, follow_stale: bool) -> None:
         due = set(self._requested)

@@ -3,6 +3,7 @@
 Conversion of pandas and Arrow tables to the contract's exact Arrow types belongs here; what needs an engine does not.
 """
 
+from collections.abc import Iterator
 from functools import cache
 
 import pandas as pd
@@ -21,6 +22,8 @@ _SCALARS = {
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
+
+_SLICE_ROWS = 32_768
 
 
 @cache
@@ -46,6 +49,36 @@ def conform(rows: pa.Table | pd.DataFrame, table: Table) -> pa.Table:
     given = rows if isinstance(rows, pa.Table) else _from_pandas(rows, table)
     check_names(given.column_names, table)
     return pa.table({column.name: _conform_column(given[column.name], column, table) for column in table.columns})
+
+
+class ConformedRows:
+    """Rows as `conform` makes them, a slice at a time and anew for each reader: no second copy stands in memory.
+
+    DuckDB reads it as a table (Arrow's C stream interface).
+    """
+
+    def __init__(self, rows: pa.Table | pd.DataFrame, table: Table) -> None:
+        """Name the rows; nothing is converted yet."""
+        self._rows = rows
+        self._table = table
+
+    def slices(self) -> Iterator[pa.Table]:
+        """The rows in their order; at least one slice, which may be empty.
+
+        Raises:
+            ContractError: the rows break the contract.
+        """
+        for start in range(0, max(len(self._rows), 1), _SLICE_ROWS):
+            if isinstance(self._rows, pa.Table):
+                yield conform(self._rows.slice(start, _SLICE_ROWS), self._table)
+            else:
+                yield conform(self._rows.iloc[start : start + _SLICE_ROWS], self._table)
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The slices as an Arrow stream."""
+        schema = pa.schema([(column.name, arrow_type(column.type)) for column in self._table.columns])
+        batches = (batch for part in self.slices() for batch in part.to_batches())
+        return pa.RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested_schema)
 
 
 def check_names(given: list[str], table: Table) -> None:

@@ -44,7 +44,7 @@ def test_eighteen_months_of_another_products_log_give_right_numbers_for_every_da
             write_opens(platform.data, day, ({"userId": user} for user in users))
 
     command = [sys.executable, "-c", "from calback_assets.cli import main; main()", "run"]
-    environ = {"PATH": "", "DAGSTER_HOME": str(tmp_path), "COLUMNS": "120", **platform.environ}
+    environ = {"PATH": "", "COLUMNS": "120", **platform.environ}
     run = subprocess.run(command, env=environ, cwd=Path(__file__).parents[2], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
 

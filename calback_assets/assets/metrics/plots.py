@@ -19,7 +19,7 @@ def draw_active_users(days: pd.DataFrame) -> str:
     from matplotlib.figure import Figure
 
     ordered = days.sort_values("event_date")
-    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    figure = Figure(figsize=(9, 3.5))
     axes = figure.subplots()
     for column, label in (("mau", "MAU"), ("wau", "WAU"), ("dau", "DAU")):
         axes.plot(ordered["event_date"], ordered[column], label=label, linewidth=1.6)

@@ -1,0 +1,105 @@
+"""Dagster's event log in SQLite files, with one transaction for a batch of events instead of three for each.
+
+A range of days in one run makes two events a partition, the plan and the materialization. Dagster hands them to its
+storage in batches where `DAGSTER_EVENT_BATCH_SIZE` asks for it, and its SQLite storage takes each batch apart again and
+builds a new engine for every statement. How events are laid out, read and migrated stays Dagster's own, so a plain
+Dagster reads the same files. Named in `dagster.yaml`; nothing else of the platform knows it.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster import EventLogEntry
+from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._serdes import ConfigurableClassData
+from sqlalchemy import create_engine, event
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import NullPool, QueuePool
+
+_BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
+
+
+class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
+    """Dagster's SQLite event log, storing a batch in one transaction a file."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        """Keep the files where Dagster keeps them under DAGSTER_HOME (`base_dir`), and ask Dagster for batches."""
+        self._engines: dict[str, Engine] = {}
+        self._tables: set[str] = set()
+        self._batch = threading.local()
+        super().__init__(str(Path(base_dir, "history", "runs")), inst_data)
+        # Within a batch one thread holds the run's file and the index open together.
+        self._db_lock = threading.RLock()  # type: ignore[assignment]  # Declared as a plain lock, used as any.
+        os.environ.setdefault(_BATCH_SIZE, "1000")
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> "BatchedSqliteEventLogStorage":
+        """Make the storage that `dagster.yaml` describes; Dagster's own method makes its own class."""
+        return cls(inst_data=inst_data, **config_value)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store events as `store_event` does, all of them or none."""
+        with self._db_lock, ExitStack() as transactions:
+            self._batch.transactions, self._batch.open = transactions, {}
+            try:
+                for entry in events:
+                    self.store_event(entry)
+            finally:
+                del self._batch.open
+
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has the table; asked for every event, and tables do not go away."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def dispose(self) -> None:
+        """Let go of the files."""
+        super().dispose()
+        for engine in self._engines.values():
+            engine.dispose()
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        opened: dict[str, Connection] | None = getattr(self._batch, "open", None)
+        if opened is None:
+            with self._transaction(shard) as connection:
+                yield connection
+            return
+        if shard not in opened:
+            opened[shard] = self._batch.transactions.enter_context(self._transaction(shard))
+        yield opened[shard]
+
+    @contextmanager
+    def _transaction(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            if shard not in self._engines:
+                self._engines[shard] = self._engine(shard)
+            with self._engines[shard].begin() as connection:
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        engine = create_engine(
+            self.conn_string_for_shard(shard),
+            # The index is kept open. A run's file is not: Dagit follows a run by the changes of its file, and with the
+            # file left open they would stand in the write-ahead log beside it.
+            poolclass=QueuePool if shard == INDEX_SHARD_NAME else NullPool,
+            connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+        )
+
+        @event.listens_for(engine, "connect")
+        def relax(connection: DBAPIConnection, _: object) -> None:
+            # With a write-ahead log this outlives every crash but the machine's, which may cost the last events.
+            connection.cursor().execute("PRAGMA synchronous = NORMAL")
+
+        self._initdb(engine)
+        return engine

@@ -1,0 +1,121 @@
+"""The batched event log keeps the same records as Dagster's own, where a plain Dagster finds them."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from dagster import (
+    AssetCheckKey,
+    AssetCheckResult,
+    AssetExecutionContext,
+    AssetKey,
+    BackfillPolicy,
+    DagsterInstance,
+    DailyPartitionsDefinition,
+    Definitions,
+    asset,
+    asset_check,
+    in_process_executor,
+)
+from dagster._check import CheckError
+from dagster._core.storage.event_log import SqliteEventLogStorage
+
+import calback_assets
+from calback_assets.automation.event_log import BatchedSqliteEventLogStorage
+
+SETTINGS = Path(calback_assets.__file__).parent / "dagster.yaml"
+RANGE = {"dagster/asset_partition_range_start": "2024-01-01", "dagster/asset_partition_range_end": "2024-01-05"}
+VISITS = AssetKey("visits")
+IS_RIGHT = AssetCheckKey(VISITS, "is_right")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the platform's own instance settings."""
+    shutil.copy(SETTINGS, tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "3")
+    return tmp_path
+
+
+@pytest.fixture
+def instance(home: Path) -> Iterator[DagsterInstance]:
+    with DagsterInstance.from_config(str(home)) as opened:
+        yield opened
+
+
+def five_days(instance: DagsterInstance) -> str:
+    """One run over five days of an asset with a check."""
+
+    @asset(
+        name=VISITS.path[-1],
+        partitions_def=DailyPartitionsDefinition("2024-01-01", end_date="2024-01-10"),
+        backfill_policy=BackfillPolicy.single_run(),
+    )
+    def visits(context: AssetExecutionContext) -> None:
+        context.add_output_metadata({"row_count": 7})
+
+    @asset_check(name=IS_RIGHT.name, asset=visits)
+    def is_right() -> AssetCheckResult:
+        return AssetCheckResult(passed=True)
+
+    definitions = Definitions(assets=[visits], asset_checks=[is_right], executor=in_process_executor)
+    job = definitions.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=instance, tags=RANGE).run_id
+
+
+def shown(instance: DagsterInstance, run_id: str) -> dict[str, object]:
+    """What Dagit shows of the run, the asset and its partitions."""
+    log = instance.event_log_storage
+    materialized = instance.fetch_materializations(VISITS, limit=100).records
+    checks = log.get_asset_check_execution_history(IS_RIGHT, limit=5)
+    return {
+        "events": [record.event_log_entry.dagster_event_type for record in log.get_records_for_run(run_id).records],
+        "partitions": [record.partition_key for record in materialized],
+        "metadata": [record.asset_materialization and record.asset_materialization.metadata for record in materialized],
+        "materialized": log.get_materialized_partitions(VISITS),
+        "runs of the asset": {record.run_id for record in materialized} == {run_id},
+        "checks": [check.status for check in checks],
+    }
+
+
+def test_a_range_of_days_is_recorded_as_by_dagster_itself(
+    instance: DagsterInstance, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    assert isinstance(instance.event_log_storage, BatchedSqliteEventLogStorage)
+    recorded = shown(instance, five_days(instance))
+    with DagsterInstance.local_temp(str(tmp_path_factory.mktemp("plain"))) as plain:
+        assert recorded == shown(plain, five_days(plain))
+    assert recorded["materialized"] == {f"2024-01-0{day}" for day in range(1, 6)}
+
+
+def test_a_plain_dagster_reads_the_same_files(instance: DagsterInstance, home: Path) -> None:
+    run_id = five_days(instance)
+    recorded = shown(instance, run_id)
+    (home / SETTINGS.name).unlink()
+    with DagsterInstance.from_config(str(home)) as plain:
+        assert type(plain.event_log_storage) is SqliteEventLogStorage
+        assert shown(plain, run_id) == recorded
+
+
+def test_of_a_batch_all_events_are_stored_or_none(instance: DagsterInstance) -> None:
+    log = instance.event_log_storage
+    run_id = five_days(instance)
+    before = log.get_records_for_run(run_id).records
+    again = [record.event_log_entry for record in before]
+
+    with pytest.raises(CheckError):
+        log.store_event_batch([again[0], "no event"])  # type: ignore[list-item]
+    assert log.get_records_for_run(run_id).records == before
+
+
+def test_every_event_changes_the_runs_own_file_which_dagit_watches(instance: DagsterInstance, home: Path) -> None:
+    run_id = five_days(instance)
+    log = instance.event_log_storage
+    file = home / "history" / "runs" / f"{run_id}.db"
+    entry = log.get_records_for_run(run_id).records[0].event_log_entry
+    for store in (log.store_event, lambda event: log.store_event_batch([event, event])):
+        content = file.read_bytes()
+        store(entry)
+        assert file.read_bytes() != content

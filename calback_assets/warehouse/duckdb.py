@@ -9,7 +9,7 @@ import random
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -35,6 +35,9 @@ LOCK_TIMEOUT_SECONDS = 10.0
 
 _LEDGER = f"{SCHEMA}.partition_ledger"
 _ROW_GROUP_ROWS = 122_880
+_SETTLED_ROWS = 30_000
+"""A day of more rows is settled at once; smaller ones together, at the end of their table."""
+_IDLE_MEMORY = "256MB"
 _FOREIGN_DAY = "calback: foreign day"
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
@@ -113,6 +116,8 @@ class DuckDBWarehouse:
             if not read_only:
                 session.prepare()
             yield session
+            if self._kept and not read_only:
+                session.settle()
         finally:
             connection.close()
 
@@ -191,6 +196,16 @@ class Session:
         # DuckDB shares work out by row groups: for days that fit into one, other threads only cost, a fifth.
         is_small = largest is not None and largest <= _ROW_GROUP_ROWS
         self.execute("SET threads = 1" if is_small else "RESET threads")
+
+    def settle(self) -> None:
+        """Bring what was written into the file's tables, and let go of the memory that it took.
+
+        Left alone, a checkpoint takes memory by the days that it finds, and the cache grows to most of what there is.
+        """
+        self.execute("CHECKPOINT")
+        with suppress(duckdb.OutOfMemoryException):  # More is in use: what could be freed has been.
+            self.execute(f"SET memory_limit = '{_IDLE_MEMORY}'")
+        self.execute("RESET memory_limit")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; every statement of a write goes through here."""
@@ -327,6 +342,8 @@ class Session:
             if _FOREIGN_DAY not in str(error):
                 raise
             raise ContractError(self._foreign_day(table, statement.sql, day)) from None
+        if row_count > _SETTLED_ROWS:
+            self.settle()
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, statement.sql)
 

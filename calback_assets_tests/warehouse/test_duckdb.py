@@ -331,3 +331,37 @@ def test_a_query_over_a_table_that_was_never_written_names_the_table(path: Path)
         with pytest.raises((CalbackError, duckdb.Error)) as caught:
             session.check_query(USER_FIRST_SEEN, sql)
     assert USER_DAILY_ACTIVITY.name in str(caught.value)
+
+
+def test_a_warehouse_that_is_kept_open_lets_go_of_its_file_at_the_end(path: Path) -> None:
+    warehouse = DuckDBWarehouse(path)
+
+    with warehouse.kept_open():
+        with warehouse.session() as session:
+            session.ensure(DAILY_ACTIVE_USERS)
+        with pytest.raises(AssertionError), opened_elsewhere(path):
+            pass
+        with warehouse.session(read_only=True) as session:
+            assert session.exists(DAILY_ACTIVE_USERS)
+
+    assert can_be_opened_elsewhere(path)
+
+
+def test_a_run_that_fails_lets_go_of_the_file_too(path: Path) -> None:
+    warehouse = DuckDBWarehouse(path)
+
+    with pytest.raises(CalbackError, match="in the middle"), warehouse.kept_open(), warehouse.session():
+        raise CalbackError("in the middle")
+
+    assert can_be_opened_elsewhere(path)
+
+
+def test_settling_leaves_every_row_and_the_limit_as_they_were(path: Path) -> None:
+    with DuckDBWarehouse(path).session() as session:
+        limit = session.execute("SELECT current_setting('memory_limit')")
+        session.execute("CREATE TABLE calback.numbers AS SELECT range AS number FROM range(5_000_000)")
+
+        session.settle()
+
+        assert session.execute("SELECT COUNT(*), SUM(number) FROM calback.numbers") == [(5_000_000, 12499997500000)]
+        assert session.execute("SELECT current_setting('memory_limit')") == limit

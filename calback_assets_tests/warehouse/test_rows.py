@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 
 from calback_assets.errors import ContractError
 from calback_assets.tables import TABLES, Column, Table
-from calback_assets.warehouse.rows import arrow_type, conform
+from calback_assets.warehouse.rows import ConformedRows, arrow_type, conform
 
 ACTIONS = "ARRAY<STRUCT<event_name STRING, events INT64>>"
 COUNTED = pa.struct([("event_name", pa.string()), ("events", pa.int32())])
@@ -216,3 +216,25 @@ def comparable(value: object) -> object:
     if isinstance(value, date) and not isinstance(value, datetime):
         return datetime(value.year, value.month, value.day)
     return value
+
+
+@pytest.mark.parametrize("rows", [0, 1, 4, 5])
+@pytest.mark.parametrize("form", [pd.DataFrame, pa.table], ids=["pandas", "arrow"])
+def test_every_reader_of_conformed_rows_gets_all_slices(rows: int, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calback_assets.warehouse.rows._SLICE_ROWS", 2)
+    given_rows = ConformedRows(form({"value": np.arange(rows, dtype="int32")}), table_of("INT64"))
+
+    for _ in range(2):
+        read = pa.RecordBatchReader.from_stream(given_rows).read_all()
+        assert read.schema == pa.schema([("value", pa.int64())])
+        assert read["value"].to_pylist() == list(range(rows))
+
+
+def test_a_value_in_a_later_slice_is_held_to_the_contract_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calback_assets.warehouse.rows._SLICE_ROWS", 2)
+    given_rows = ConformedRows(pd.DataFrame({"value": [1.0, 2.0, 3.0, 4.5]}), table_of("INT64"))
+
+    with pytest.raises(
+        ContractError, match=r"^things\.value: type double cannot be stored as INT64 without loss, .* 4\.5"
+    ):
+        list(given_rows.slices())

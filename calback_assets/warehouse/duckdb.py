@@ -36,7 +36,7 @@ LOCK_TIMEOUT_SECONDS = 10.0
 _LEDGER = f"{SCHEMA}.partition_ledger"
 _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 30_000
-"""A day of more rows is settled at once; smaller ones together, at the end of their table."""
+"""After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
 _FOREIGN_DAY = "calback: foreign day"
 _INTEGERS = frozenset(
@@ -116,7 +116,7 @@ class DuckDBWarehouse:
             if not read_only:
                 session.prepare()
             yield session
-            if self._kept and not read_only:
+            if self._kept and session.days_written > 1:
                 session.settle()
         finally:
             connection.close()
@@ -184,6 +184,8 @@ class Session:
         self._path = path
         self._connection = connection
         self._dependents = dependents
+        self._unsettled_rows = 0
+        self.days_written = 0
 
     def prepare(self) -> None:
         """Make the schema and the ledger where they are missing, and fit the threads to the partitions in it."""
@@ -203,6 +205,7 @@ class Session:
         Left alone, a checkpoint takes memory by the days that it finds, and the cache grows to most of what there is.
         """
         self.execute("CHECKPOINT")
+        self._unsettled_rows = 0
         with suppress(duckdb.OutOfMemoryException):  # More is in use: what could be freed has been.
             self.execute(f"SET memory_limit = '{_IDLE_MEMORY}'")
         self.execute("RESET memory_limit")
@@ -322,6 +325,8 @@ class Session:
             duckdb.Error: the query fails; the old partition stands.
         """
         that_day = _within(day, day + timedelta(days=1))
+        if self._unsettled_rows > _SETTLED_ROWS:
+            self.settle()
         guarded = f"SELECT * REPLACE ({_only(day)} AS {EVENT_DATE}) FROM ({statement.sql})"
         try:
             with self._transaction():
@@ -342,8 +347,8 @@ class Session:
             if _FOREIGN_DAY not in str(error):
                 raise
             raise ContractError(self._foreign_day(table, statement.sql, day)) from None
-        if row_count > _SETTLED_ROWS:
-            self.settle()
+        self.days_written += 1
+        self._unsettled_rows += row_count
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, statement.sql)
 

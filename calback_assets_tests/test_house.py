@@ -155,7 +155,10 @@ def test_clean_removes_everything_that_git_ignores() -> None:
     assert {name.removeprefix("/") for name in ignored_folders()} <= named
 
 
-def test_the_instance_settings_are_valid_and_hold_what_they_promise(tmp_path: Path) -> None:
+def test_the_instance_settings_are_valid_and_hold_what_they_promise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
     shutil.copy(ROOT / "calback_assets" / "dagster.yaml", tmp_path)
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         assert not instance.telemetry_enabled

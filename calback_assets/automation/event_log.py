@@ -2,7 +2,7 @@
 
 A range of days in one run makes two events a partition, the plan and the materialization. Dagster hands them to its
 storage in batches where `DAGSTER_EVENT_BATCH_SIZE` asks for it, and its SQLite storage takes each batch apart again and
-builds a new engine for every statement. How events are laid out, read and migrated stays Dagster's own, so a plain
+opens its files anew for every statement. How events are laid out, read and migrated stays Dagster's own, so a plain
 Dagster reads the same files. Named in `dagster.yaml`; nothing else of the platform knows it.
 """
 
@@ -21,7 +21,7 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.pool import QueuePool
 
 _BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 
@@ -32,6 +32,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Keep the files where Dagster keeps them under DAGSTER_HOME (`base_dir`), and ask Dagster for batches."""
         self._engines: dict[str, Engine] = {}
+        self._open_run: str | None = None
         self._tables: set[str] = set()
         self._batch = threading.local()
         super().__init__(str(Path(base_dir, "history", "runs")), inst_data)
@@ -46,15 +47,22 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         """Make the storage that `dagster.yaml` describes; Dagster's own method makes its own class."""
         return cls(inst_data=inst_data, **config_value)
 
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store one event: a batch of one."""
+        self.store_event_batch([event])
+
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events as `store_event` does, all of them or none."""
         with self._db_lock, ExitStack() as transactions:
             self._batch.transactions, self._batch.open = transactions, {}
             try:
                 for entry in events:
-                    self.store_event(entry)
+                    super().store_event(entry)
             finally:
                 del self._batch.open
+        for run_id in {entry.run_id for entry in events}:
+            # Dagit follows a run by the changes of its file; with the file kept open they stand in the write-ahead log.
+            os.utime(self.path_for_shard(run_id))
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has the table; asked for every event, and tables do not go away."""
@@ -62,9 +70,19 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
             self._tables.add(table_name)
         return table_name in self._tables
 
+    def wipe(self) -> None:
+        """Delete all events, and with them the runs' files."""
+        with self._db_lock:
+            self._close()
+            self._engines.clear()
+            super().wipe()
+
     def dispose(self) -> None:
         """Let go of the files."""
         super().dispose()
+        self._close()
+
+    def _close(self) -> None:
         for engine in self._engines.values():
             engine.dispose()
 
@@ -84,15 +102,18 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         with self._db_lock:
             if shard not in self._engines:
                 self._engines[shard] = self._engine(shard)
+            if shard not in (INDEX_SHARD_NAME, self._open_run):
+                # Beside the index, one run's file is kept open: the last one used.
+                if self._open_run in self._engines:
+                    self._engines[self._open_run].dispose()
+                self._open_run = shard
             with self._engines[shard].begin() as connection:
                 yield connection
 
     def _engine(self, shard: str) -> Engine:
         engine = create_engine(
             self.conn_string_for_shard(shard),
-            # The index is kept open. A run's file is not: Dagit follows a run by the changes of its file, and with the
-            # file left open they would stand in the write-ahead log beside it.
-            poolclass=QueuePool if shard == INDEX_SHARD_NAME else NullPool,
+            poolclass=QueuePool,
             connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
         )
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -52,18 +52,22 @@ class Input:
 
 
 class Model:
-    """One GoogleSQL query in a `.sql` file, with the tables it reads.
+    """One GoogleSQL query in a `.sql` file, with the tables it reads, checked and rendered as it is loaded.
 
     Every table in the query must be one of `inputs` (by its alias there) or a CTE; every function must be in the
     allow-list. Parameters are written `@name`. The day that is written is `@day` (DATE), and `@day_start`, `@day_end`
     (TIMESTAMP) are its half-open bounds in the deployment's time zone.
+
+    Attributes:
+        duckdb_template: the query for DuckDB, with its parameters still open.
+        lineage: for each output column, the (table, column) pairs that it is made from.
 
     Raises:
         ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
     """
 
     def __init__(self, path: Path, inputs: Mapping[str, Input]) -> None:
-        """Parse and check the file."""
+        """Parse, check and render the file: what is wrong with it is said when definitions load, not at midnight."""
         self.path = path
         self.inputs = dict(inputs)
         self.sql = path.read_text(encoding="utf-8")
@@ -77,6 +81,8 @@ class Model:
         self._tree = tree
         self._check_functions(tokens)
         self._check_tables()
+        self.duckdb_template = self._for_duckdb()
+        self.lineage = self._followed()
 
     def _check_functions(self, tokens: list[Token]) -> None:
         for call, line in _calls(tokens):
@@ -105,9 +111,7 @@ class Model:
                     "write it as a sub-query"
                 )
 
-    @cached_property
-    def duckdb_template(self) -> "Template":
-        """The query for DuckDB, with its parameters still open."""
+    def _for_duckdb(self) -> "Template":
         tree = self._with_pruned_inputs()
         _lists_for_correlated_unnest(tree)
         _aware_timestamps(tree)
@@ -133,12 +137,8 @@ class Model:
             table.replace(pruned.subquery(table.alias_or_name))
         return tree
 
-    @cached_property
-    def lineage(self) -> dict[str, frozenset[tuple[str, str]]]:
-        """For each output column, the (table, column) pairs that it is made from.
-
-        Followed on the DuckDB form, where a look-up in an UNNEST is a plain column reference.
-        """
+    def _followed(self) -> dict[str, frozenset[tuple[str, str]]]:
+        """The lineage, followed on the DuckDB form, where a look-up in an UNNEST is a plain column reference."""
         tree = self._tree.copy()
         _lists_for_correlated_unnest(tree)
         schema: dict[str, object] = {

@@ -1,5 +1,6 @@
 """The batched event log keeps the same records as Dagster's own, where a plain Dagster finds them."""
 
+import queue
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -110,12 +111,36 @@ def test_of_a_batch_all_events_are_stored_or_none(instance: DagsterInstance) -> 
     assert log.get_records_for_run(run_id).records == before
 
 
-def test_every_event_changes_the_runs_own_file_which_dagit_watches(instance: DagsterInstance, home: Path) -> None:
+def test_who_watches_a_run_is_told_of_every_event(instance: DagsterInstance, home: Path) -> None:
     run_id = five_days(instance)
     log = instance.event_log_storage
-    file = home / "history" / "runs" / f"{run_id}.db"
-    entry = log.get_records_for_run(run_id).records[0].event_log_entry
-    for store in (log.store_event, lambda event: log.store_event_batch([event, event])):
-        content = file.read_bytes()
-        store(entry)
-        assert file.read_bytes() != content
+    first = log.get_records_for_run(run_id).records[0].event_log_entry
+    seen: queue.Queue[str | None] = queue.Queue()
+
+    with DagsterInstance.from_config(str(home)) as dagit:
+        newest = dagit.event_log_storage.get_records_for_run(run_id).cursor
+        dagit.watch_event_logs(run_id, newest, lambda entry, _: seen.put(entry.message))
+        for message in ("one", "two", "three"):
+            log.store_event(first._replace(user_message=message, dagster_event=None))
+            assert seen.get(timeout=10) == message
+
+
+def test_events_after_a_wipe_are_kept(instance: DagsterInstance, home: Path) -> None:
+    run_id = five_days(instance)
+    log = instance.event_log_storage
+    first = log.get_records_for_run(run_id).records[0].event_log_entry
+    log.wipe()
+    log.store_event(first)
+    with DagsterInstance.from_config(str(home)) as other:
+        assert [record.event_log_entry for record in other.event_log_storage.get_records_for_run(run_id).records] == [
+            first
+        ]
+
+
+def test_of_many_runs_one_file_is_kept_open(instance: DagsterInstance) -> None:
+    log = instance.event_log_storage
+    runs = [five_days(instance) for _ in range(3)]
+    for run_id in (*runs, *reversed(runs)):
+        assert log.get_records_for_run(run_id).records
+    left_open = {f.readlink().name for f in Path("/proc/self/fd").iterdir() if f.is_symlink()}
+    assert [run_id for run_id in runs if f"{run_id}.db" in left_open] == [runs[0]]

@@ -108,7 +108,7 @@ class DuckDBWarehouse:
         connection = self._open(read_only=read_only)
         try:
             connection.execute(
-                "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
+                "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; "
                 "SET write_buffer_row_group_count = 1; "  # Each thread would hold five row groups before it writes one.
                 "SET enable_progress_bar = false"
             )

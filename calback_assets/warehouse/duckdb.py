@@ -35,7 +35,7 @@ LOCK_TIMEOUT_SECONDS = 10.0
 
 _LEDGER = f"{SCHEMA}.partition_ledger"
 _ROW_GROUP_ROWS = 122_880
-_SETTLED_ROWS = 30_000
+_SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
 _FOREIGN_DAY = "calback: foreign day"
@@ -108,7 +108,7 @@ class DuckDBWarehouse:
         connection = self._open(read_only=read_only)
         try:
             connection.execute(
-                "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; "
+                "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
                 "SET write_buffer_row_group_count = 1; "  # Each thread would hold five row groups before it writes one.
                 "SET enable_progress_bar = false"
             )

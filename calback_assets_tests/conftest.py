@@ -1,12 +1,20 @@
-"""What holds for every test: none of them reaches a network.
+"""What holds for every test: none reaches a network, but those of `make test-gcp`; and the fixtures of all folders.
 
-Only that belongs here; fixtures live beside the tests that use them. The guard sees the sockets of this
+Other fixtures live beside the tests that use them. The guard sees the sockets of this
 process that Python opens, not those of a child process or of gRPC's own C core.
 """
 
 import ipaddress
+import os
 import socket
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from calback_assets_tests.bigquery.emulator import Emulator
 
 
 def _refuse_the_network(event: str, args: tuple[object, ...]) -> None:
@@ -35,4 +43,29 @@ def _is_this_machine(host: object) -> bool:
         return False
 
 
-sys.addaudithook(_refuse_the_network)
+def pytest_configure(config: pytest.Config) -> None:
+    """Shut the network off, except for the suite that needs it."""
+    if not _is_gcp(config):
+        sys.addaudithook(_refuse_the_network)
+
+
+def _is_gcp(config: pytest.Config) -> bool:
+    return config.option.markexpr == "gcp"
+
+
+@pytest.fixture(scope="session")
+def project(request: pytest.FixtureRequest) -> str:
+    """The id of a real Google project, which is billed."""
+    found = os.environ.get("CALBACK_GCP_PROJECT")
+    if not found or not _is_gcp(request.config):
+        pytest.skip("needs a real Google project: CALBACK_GCP_PROJECT=... make test-gcp")
+    return found
+
+
+@pytest.fixture(scope="session")
+def emulator() -> "Iterator[Emulator]":
+    """A BigQuery for all tests of this process, each in a project or dataset of its own."""
+    from calback_assets_tests.bigquery.emulator import running_emulator  # Seconds, which few tests need.
+
+    with running_emulator() as started:
+        yield started

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
-import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
@@ -52,7 +51,7 @@ class AccessLogFiles:
         entries = folder.iterdir() if folder.is_dir() else ()
         files = sorted(path for path in entries if path.name.endswith(_SUFFIXES))
 
-        def explain(error: duckdb.Error) -> SourceError:
+        def explain(error: Exception) -> SourceError:
             queries = {path: _query([path], day) for path in files}
             return explanation(queries, lambda path: _line_problems(path, day), error)
 

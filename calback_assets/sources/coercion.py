@@ -9,7 +9,6 @@ import re
 from functools import cache
 from pathlib import Path
 
-import duckdb
 from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
 
@@ -158,7 +157,7 @@ def failure(problem: str) -> str:
     return f"error({literal(_MARK + problem)})"
 
 
-def own_message(error: duckdb.Error) -> str | None:
+def own_message(error: Exception) -> str | None:
     """The problem that `failure` raised; None where the error is DuckDB's own and may quote a value."""
     found = re.search(f"{_MARK}(.*)", str(error))
     return found[1] if found else None

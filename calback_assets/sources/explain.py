@@ -15,7 +15,7 @@ from calback_assets.sources.json_lines import file_error
 
 
 def explanation(
-    queries: Mapping[Path, str], line_problems: Callable[[Path], Iterator[SourceError]], error: duckdb.Error
+    queries: Mapping[Path, str], line_problems: Callable[[Path], Iterator[SourceError]], error: Exception
 ) -> SourceError:
     """The first problem of the first file that has one, without any of its content.
 

@@ -6,8 +6,6 @@ Only the hand-over belongs here; which files are read, and how, stands in the mo
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import duckdb
-
 from calback_assets.errors import SourceError
 
 
@@ -17,7 +15,7 @@ class FileQuery:
 
     sql: str
     """Yields exactly the stored columns of the table's contract, by name and in their types."""
-    explain: Callable[[duckdb.Error], SourceError]
+    explain: Callable[[Exception], SourceError]
     """Finds out which file and line made the query fail.
 
     DuckDB's own message quotes the offending value, which may be personal, and counts lines unreliably: raise

@@ -90,7 +90,7 @@ class Ga4Files:
         files = [file for offset in (-1, 0, 1) if (file := self._file(day + timedelta(days=offset)))]
         queries = {file.path: self._query(file, day) for file in files}
 
-        def explain(error: duckdb.Error) -> SourceError:
+        def explain(error: Exception) -> SourceError:
             return explanation(queries, _line_problems, error)
 
         return FileQuery(

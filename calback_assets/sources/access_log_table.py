@@ -1,0 +1,67 @@
+"""App opens from the backend's access log where a Kafka connector lands it: one BigQuery table, partitioned by date.
+
+How a row of the table becomes a row of `raw_access_log` belongs here. Copies of a message stay: raw is what was
+delivered.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+
+from calback_assets.errors import SettingsError
+from calback_assets.sources.table_columns import TableColumns, no_rows, select
+from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
+from calback_assets.tables.contract import EVENT_DATE
+from calback_assets.tables.raw import RAW_ACCESS_LOG
+
+_SETTING = "CALBACK_ACCESS_LOG_TABLE"
+_EXPECTED = "<dataset>.<table> of a table with a column userId, partitioned by its column date"
+_NAME = re.compile(r"(?P<dataset>.+)\.(?P<table>[\w-]+)")
+_ALIAS = "opens"
+_USER = "userId"
+_DATE = "date"
+_KAFKA = ("topic", "partition", "offset")
+"""Columns that a connector may be told to keep."""
+
+
+class AccessLogTable:
+    """The log's table in BigQuery: `userId`, `date`, and what the connector kept of Kafka's coordinates."""
+
+    def __init__(self, catalog: Catalog, project: str, table: str) -> None:
+        """Asks nothing yet.
+
+        Args:
+            catalog: tells the columns of the table.
+            project: that of the table, where its name tells none.
+            table: as `CALBACK_ACCESS_LOG_TABLE` names it: `dataset.table` or `project.dataset.table`.
+
+        Raises:
+            SettingsError: `table` names no table.
+        """
+        match = _NAME.fullmatch(table)
+        if match is None:
+            raise SettingsError(f"{_SETTING} names no table ({table!r} cannot be one); set it to {_EXPECTED}")
+        self._catalog = catalog
+        self._dataset = Dataset.named(match["dataset"], project, setting=_SETTING, expected=_EXPECTED)
+        self._table = match["table"]
+
+    def day(self, day: date) -> TableQuery:
+        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day.
+
+        Raises:
+            SourceError: the dataset cannot be read, or the table is no access log.
+        """
+        columns = self._catalog.columns(self._dataset, self._table)
+        if columns is None:
+            return TableQuery(no_rows(RAW_ACCESS_LOG), {"tables": "none"})
+        return TableQuery(self._query(columns, day), {"tables": self._table})
+
+    def _query(self, columns: Mapping[str, str], day: date) -> str:
+        log = TableColumns(self._dataset, self._table, columns, alias=_ALIAS, required=(_USER, _DATE))
+        expressions = {name: log.read(RAW_ACCESS_LOG.column(name).type, name) for name in _KAFKA}
+        expressions[EVENT_DATE] = f"DATE '{day}'"
+        expressions["user_id"] = log.filled(f"NULLIF({log.read('STRING', _USER)}, '')", _USER)
+        return (
+            f"{select(RAW_ACCESS_LOG, expressions)}\nFROM {self._dataset.table(self._table)} AS {_ALIAS}\n"
+            f"WHERE {log.read('DATE', _DATE)} = DATE '{day}'"
+        )

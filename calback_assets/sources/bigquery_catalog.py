@@ -1,0 +1,79 @@
+"""BigQuery's own answer to which columns a table has.
+
+Only the question to the service belongs here: its types in the words of GoogleSQL, and its refusals in the words of
+a person who set it up.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+
+from google.api_core.exceptions import Forbidden, NotFound
+from google.cloud import bigquery
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.table_query import Dataset
+
+_TIMEOUT_SECONDS = 60.0
+"""Of one request; the client's own default is to wait for ever."""
+_GOOGLESQL = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
+"""Types that the service calls by their older names."""
+
+
+class BigQueryCatalog:
+    """The catalog of the datasets that a client can see; asks anew each time, as intraday tables come and go."""
+
+    def __init__(self, connect: Callable[[], bigquery.Client]) -> None:
+        """Asks nothing yet.
+
+        Args:
+            connect: makes the client, which looks for credentials; called with the first question.
+        """
+        self._connect = connect
+
+    @cached_property
+    def _client(self) -> bigquery.Client:
+        return self._connect()
+
+    def columns(self, dataset: Dataset, table: str) -> Mapping[str, str] | None:
+        """The GoogleSQL type of each column, STRUCT and ARRAY spelled out; None where there is no such table.
+
+        Raises:
+            SourceError: there is no such dataset, or it may not be read.
+        """
+        reference = bigquery.DatasetReference(dataset.project, dataset.name)
+        try:
+            found = self._client.get_table(reference.table(table), timeout=_TIMEOUT_SECONDS)
+        except NotFound:
+            self._check(dataset, reference)
+            return None
+        except Forbidden:
+            raise _forbidden(dataset) from None
+        return {field.name: _googlesql(field) for field in found.schema}
+
+    def _check(self, dataset: Dataset, reference: bigquery.DatasetReference) -> None:
+        """Tells a table that is not there from a dataset that is not."""
+        try:
+            self._client.get_dataset(reference, timeout=_TIMEOUT_SECONDS)
+        except NotFound:
+            raise SourceError(
+                f"{dataset.setting}: dataset {dataset.name} does not exist in project {dataset.project}; "
+                f"set it to {dataset.expected}"
+            ) from None
+        except Forbidden:
+            raise _forbidden(dataset) from None
+
+
+def _forbidden(dataset: Dataset) -> SourceError:
+    # The service says the same of a dataset that may not be seen and of one that is not there.
+    return SourceError(
+        f"{dataset.setting}: dataset {dataset.name} in project {dataset.project} may not be read, or does not exist; "
+        "grant the platform's account roles/bigquery.dataViewer on it"
+    )
+
+
+def _googlesql(field: bigquery.SchemaField) -> str:
+    if field.field_type in ("RECORD", "STRUCT"):
+        type_ = f"STRUCT<{', '.join(f'`{part.name}` {_googlesql(part)}' for part in field.fields)}>"
+    else:
+        type_ = _GOOGLESQL.get(field.field_type, field.field_type)
+    return f"ARRAY<{type_}>" if field.mode == "REPEATED" else type_

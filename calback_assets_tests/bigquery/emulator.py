@@ -1,0 +1,88 @@
+"""A BigQuery of one's own: the emulator `bqemulator` in this process, and clients of both of its interfaces.
+
+How it is started, and what it needs to run without a network, belongs here. It is not BigQuery: it does not refuse
+all that BigQuery refuses, and knows neither rights nor costs, which tests assert on the SQL itself.
+"""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest.mock import patch
+
+import grpc
+from bqemulator.api.routes import upload
+from bqemulator.config import LogLevel, PersistenceMode, Settings
+from bqemulator.server import EmulatorServer
+from bqemulator.storage.engine import DuckDBEngine
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+
+
+class Client(bigquery.Client):
+    """A client that reads results over REST alone: the emulator's Storage API would be sought at Google."""
+
+    def _ensure_bqstorage_client(self, *_: object, **__: object) -> None:
+        return None
+
+
+def client(url: str, project: str) -> Client:
+    """A client of the emulator at the URL; close it."""
+    return Client(project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": url})
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """Where a running emulator listens; any project may be used."""
+
+    url: str
+    """Its REST interface."""
+    storage_endpoint: str
+    """Its Storage API, host and port."""
+
+    def reader(self) -> BigQueryReadClient:
+        """A client of the Storage Read API, which takes messages as large as Google's own channel does."""
+        channel = grpc.insecure_channel(self.storage_endpoint, [("grpc.max_receive_message_length", -1)])
+        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
+
+
+@contextmanager
+def running_emulator() -> Iterator[Emulator]:
+    """An emulator that holds nothing yet, and forgets everything at the end."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="bqemulator", daemon=True)
+    thread.start()
+    try:
+        with (
+            # GEOGRAPHY, which nothing here uses, would be downloaded.
+            patch.object(DuckDBEngine, "_load_spatial"),
+            # What the client sends with a load job.
+            patch.object(upload, "_PERMITTED_MEDIA_CONTENT_TYPES", ("*/*", *upload._PERMITTED_MEDIA_CONTENT_TYPES)),
+        ):
+            server = EmulatorServer(_settings())
+            with patch("logging.basicConfig"):  # It would take the root logger's handlers from pytest.
+                asyncio.run_coroutine_threadsafe(server.start(), loop).result(_START_SECONDS)
+            try:
+                yield Emulator(server.rest_url, server.grpc_endpoint)
+            finally:
+                asyncio.run_coroutine_threadsafe(server.stop(), loop).result(_STOP_SECONDS)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(_STOP_SECONDS)
+        loop.close()
+
+
+def _settings() -> Settings:
+    return Settings(
+        persistence_mode=PersistenceMode.EPHEMERAL,
+        rest_port=0,
+        grpc_port=0,
+        enable_format_extensions=False,
+        log_level=LogLevel.CRITICAL,
+    )

@@ -18,10 +18,51 @@ from calback_assets.checks import CHECKS, build_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.firestore_files import FirestoreFiles
+from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
+from calback_assets.warehouse.warehouse import Warehouse
+
+
+def warehouse_of(settings: Settings) -> Warehouse:
+    """The warehouse of a deployment; nothing is opened or called."""
+    if settings.bigquery is None:
+        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS))
+    # Google's libraries take a second to import, which the local deployment need not pay.
+    from calback_assets.warehouse.bigquery import BigQueryWarehouse
+    from calback_assets.warehouse.bigquery_jobs import Limits, resource_of
+
+    given = settings.bigquery
+    limits = Limits(given.timeout_seconds, given.maximum_bytes_billed)
+    return BigQueryWarehouse(resource_of(given.project, given.location), given.dataset, dependents(SQL_ASSETS), limits)
+
+
+def _sources(settings: Settings) -> dict[str, object]:
+    """Where the raw tables come from, by the names under which the raw assets ask for it."""
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    firestore = FirestoreFiles(settings.data_dir / "firestore", settings.pseudonym_key)
+    if settings.bigquery is None:
+        return {
+            "firestore": firestore,
+            "ga4": Ga4Files(settings.data_dir / "analytics", settings.timezone, now),
+            "access_log": AccessLogFiles(settings.data_dir / "access_log"),
+        }
+    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+    from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+
+    given = settings.bigquery
+    catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
+    return {
+        "firestore": firestore,
+        "ga4": Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
+        "access_log": AccessLogTable(catalog, given.project, given.access_log_table),
+    }
 
 
 def build_defs(settings: Settings) -> Definitions:
@@ -32,7 +73,7 @@ def build_defs(settings: Settings) -> Definitions:
     """
     partitions = daily_partitions(settings.start_date, settings.end_date, settings.timezone)
     calendar = Calendar(settings.start_date, settings.end_date, settings.timezone)
-    warehouse = DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS))
+    warehouse = warehouse_of(settings)
     parameters = {
         "frequent_min_days": settings.frequent_min_days,
         "frequent_window_days": settings.frequent_window_days,
@@ -52,9 +93,7 @@ def build_defs(settings: Settings) -> Definitions:
         resources={
             "io_manager": opened_once_a_run(warehouse, calendar),
             "warehouse": warehouse,
-            "firestore": FirestoreFiles(settings.data_dir / "firestore", settings.pseudonym_key),
-            "ga4": Ga4Files(settings.data_dir / "analytics", settings.timezone, lambda: datetime.now(UTC)),
-            "access_log": AccessLogFiles(settings.data_dir / "access_log"),
+            **_sources(settings),
         },
         # DuckDB has one writer, and a process for each step costs seconds.
         executor=in_process_executor,

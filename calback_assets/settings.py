@@ -12,10 +12,25 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from calback_assets.errors import SettingsError
 
-DEPLOYMENTS = ("local",)
+DEPLOYMENTS = ("local", "gcp")
 LONGEST_WINDOW_DAYS = 31
 """As many days of activity as the cohorts read."""
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
+
+
+@dataclass(frozen=True)
+class BigQuerySettings:
+    """The warehouse and the sources of the `gcp` deployment."""
+
+    project: str
+    dataset: str
+    location: str
+    ga4_dataset: str
+    access_log_table: str
+    timeout_seconds: int
+    """After which a statement is ended."""
+    maximum_bytes_billed: int | None
+    """Above which a statement is refused before it runs; None for no bound."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,8 @@ class Settings:
     """Last daily partition of a closed data set; None while days keep coming."""
     timezone: str
     pseudonym_key: bytes = field(repr=False)
+    bigquery: BigQuerySettings | None = None
+    """None in the `local` deployment."""
     frequent_min_days: int = 3
     """Active days that make a user frequent ("월 3회 이상 방문")."""
     frequent_window_days: int = 30
@@ -66,6 +83,11 @@ class Settings:
                 "the last"
             )
         key = environ.get("CALBACK_PSEUDONYM_KEY")
+        if deployment == "gcp" and not key:
+            raise SettingsError(
+                "CALBACK_PSEUDONYM_KEY is not set, and CALBACK_DEPLOYMENT is gcp; set it to a secret of your own, for "
+                "example the output of: openssl rand -hex 32"
+            )
         return cls(
             data_dir=data_dir,
             duckdb_path=Path(environ.get("CALBACK_DUCKDB_PATH", "data/warehouse.duckdb")),
@@ -73,9 +95,38 @@ class Settings:
             end_date=end,
             timezone=_timezone(timezone),
             pseudonym_key=key.encode() if key else DEVELOPMENT_KEY,
+            bigquery=_bigquery(environ) if deployment == "gcp" else None,
             frequent_min_days=_count(environ, "CALBACK_FREQUENT_MIN_DAYS", cls.frequent_min_days),
             frequent_window_days=_count(environ, "CALBACK_FREQUENT_WINDOW_DAYS", cls.frequent_window_days),
         )
+
+
+def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
+    expected = {
+        "CALBACK_GCP_PROJECT": "the id of the project that the warehouse is in",
+        "CALBACK_GA4_DATASET": "the dataset of the Google Analytics 4 export, analytics_<property id>",
+        "CALBACK_ACCESS_LOG_TABLE": "<dataset>.<table>, where the access log lands",
+    }
+    for name, what in expected.items():
+        if not environ.get(name):
+            raise SettingsError(f"{name} is not set, and CALBACK_DEPLOYMENT is gcp; set it to {what}")
+    timeout = environ.get("CALBACK_BIGQUERY_TIMEOUT_SECONDS", "1800")
+    most = environ.get("CALBACK_BIGQUERY_MAX_BYTES_BILLED")
+    return BigQuerySettings(
+        project=environ["CALBACK_GCP_PROJECT"],
+        dataset=environ.get("CALBACK_BIGQUERY_DATASET", "calback"),
+        location=environ.get("CALBACK_BIGQUERY_LOCATION", "asia-northeast3"),
+        ga4_dataset=environ["CALBACK_GA4_DATASET"],
+        access_log_table=environ["CALBACK_ACCESS_LOG_TABLE"],
+        timeout_seconds=_positive("CALBACK_BIGQUERY_TIMEOUT_SECONDS", timeout),
+        maximum_bytes_billed=None if most is None else _positive("CALBACK_BIGQUERY_MAX_BYTES_BILLED", most),
+    )
+
+
+def _positive(name: str, text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise SettingsError(f"{name} is {text!r}; set it to a whole number above 0")
+    return int(text)
 
 
 def _manifest(data_dir: Path) -> Mapping[str, object]:

@@ -286,7 +286,7 @@ def test_a_warehouse_in_use_names_the_process_that_holds_it(tmp_path: Path, monk
     path = tmp_path / "warehouse.duckdb"
     monkeypatch.setenv("CALBACK_DUCKDB_PATH", str(path))
     impatient = functools.partial(DuckDBWarehouse, lock_timeout_seconds=0)
-    monkeypatch.setattr("calback_assets.cli.run.DuckDBWarehouse", impatient)
+    monkeypatch.setattr("calback_assets.definitions.DuckDBWarehouse", impatient)
     hold = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -342,7 +342,7 @@ def test_an_unknown_deployment_lists_the_known(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CALBACK_DEPLOYMENT", "cloud")
     result = calback("run")
     assert result.exit_code == 1
-    assert result.output == "error: CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local\n"
+    assert result.output == "error: CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local, gcp\n"
 
 
 def test_a_data_set_that_ends_before_it_starts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -482,4 +482,4 @@ def test_a_table_that_was_never_written_says_how_to_write_it(tmp_path: Path, mon
     duckdb.connect(str(path)).close()
     result = calback("show", "frequent_users")
     assert result.exit_code == 1
-    assert error_of(result) == "table frequent_users was never written; run: calback run --select frequent_users"
+    assert error_of(result) == "table frequent_users does not exist yet: materialize frequent_users first"

@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from calback_assets.errors import SettingsError
-from calback_assets.settings import DEVELOPMENT_KEY, Settings
+from calback_assets.settings import DEVELOPMENT_KEY, BigQuerySettings, Settings
 
 DAY = {"CALBACK_START_DATE": "2024-01-01"}
+GCP = {
+    "CALBACK_DEPLOYMENT": "gcp",
+    "CALBACK_GCP_PROJECT": "calback",
+    "CALBACK_GA4_DATASET": "analytics_1",
+    "CALBACK_ACCESS_LOG_TABLE": "kafka.opens",
+    "CALBACK_PSEUDONYM_KEY": "geheim",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +97,7 @@ def test_the_key_is_never_in_the_repr() -> None:
     [
         (
             {"CALBACK_DEPLOYMENT": "cloud"},
-            "CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local",
+            "CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local, gcp",
         ),
         (
             {"CALBACK_START_DATE": "2024-02-30"},
@@ -160,3 +167,44 @@ def test_a_manifest_that_is_no_json_is_named(tmp_path: Path) -> None:
     assert str(error.value) == (
         f"{tmp_path}/manifest.json cannot be read as JSON: JSONDecodeError; write it again or remove it"
     )
+
+
+def test_the_gcp_deployment_has_a_warehouse_with_defaults() -> None:
+    assert settings(**GCP).bigquery == BigQuerySettings(
+        project="calback",
+        dataset="calback",
+        location="asia-northeast3",
+        ga4_dataset="analytics_1",
+        access_log_table="kafka.opens",
+        timeout_seconds=1800,
+        maximum_bytes_billed=None,
+    )
+
+
+def test_every_variable_of_the_gcp_deployment_is_read() -> None:
+    named = settings(
+        **GCP,
+        CALBACK_BIGQUERY_DATASET="metrics",
+        CALBACK_BIGQUERY_LOCATION="EU",
+        CALBACK_BIGQUERY_TIMEOUT_SECONDS="60",
+        CALBACK_BIGQUERY_MAX_BYTES_BILLED="1000000000",
+    ).bigquery
+
+    assert named is not None
+    assert (named.dataset, named.location) == ("metrics", "EU")
+    assert (named.timeout_seconds, named.maximum_bytes_billed) == (60, 1_000_000_000)
+
+
+@pytest.mark.parametrize("missing", [name for name in GCP if name != "CALBACK_DEPLOYMENT"])
+def test_what_the_gcp_deployment_needs_is_named_where_it_is_missing(missing: str) -> None:
+    environ = {name: value for name, value in GCP.items() if name != missing}
+
+    with pytest.raises(SettingsError, match=f"^{missing} is not set, and CALBACK_DEPLOYMENT is gcp; set it to "):
+        settings(**environ)
+
+
+@pytest.mark.parametrize("name", ["CALBACK_BIGQUERY_TIMEOUT_SECONDS", "CALBACK_BIGQUERY_MAX_BYTES_BILLED"])
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", "much"])
+def test_a_bound_is_a_whole_number_above_zero(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{name} is '{value}'; set it to a whole number above 0$"):
+        settings(**GCP, **{name: value})

@@ -25,9 +25,9 @@ from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, trailing
 from calback_assets.tables import TABLES, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session
 from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar
+from calback_assets.warehouse.warehouse import Session, Warehouse
 
 _SHOWN_VIOLATIONS = 5
 STEP_SUFFIX = "_invariants"
@@ -122,7 +122,7 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
         ],
     )
     def invariants(
-        context: AssetCheckExecutionContext, warehouse: ResourceParam[DuckDBWarehouse]
+        context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
     ) -> Iterator[AssetCheckResult]:
         with warehouse.session() as session:
             days = session.days_of_run(table, context.run.run_id)
@@ -134,7 +134,7 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
 
 def _violations(session: Session, model: Model, calendar: Calendar, days: Sequence[date]) -> Iterator[str]:
     for day in days:
-        for row in session.records(model.duckdb_template.fill(calendar.parameters(model, day))):
+        for row in session.records(session.template(model).fill(calendar.parameters(model, day))):
             yield ", ".join(f"{name} {value}" for name, value in row.items())
 
 

@@ -40,7 +40,7 @@ from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, progress
+from calback_assets.warehouse.warehouse import progress
 
 # Dagster's console logger would bury the progress bar; the instance keeps the whole story.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -57,7 +57,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         CalbackError: the run could not start, or failed.
         KeyboardInterrupt: the run was interrupted; the instance knows it as failed.
     """
-    from calback_assets.definitions import defs
+    from calback_assets.definitions import defs, warehouse_of
 
     out = Console(markup=False, highlight=False, soft_wrap=True)
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
@@ -67,7 +67,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
             "CALBACK_PSEUDONYM_KEY"
         )
     assets = _select(defs, selection)
-    warehouse = DuckDBWarehouse(settings.duckdb_path)
+    warehouse = warehouse_of(settings)
     with warehouse.session():
         pass  # A warehouse that cannot be written is said before a run of it is on record.
     with _instance(settings, notes) as instance, _counted(assets, first, last):

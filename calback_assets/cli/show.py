@@ -9,15 +9,13 @@ from datetime import date, timedelta
 
 from rich.console import Console
 from rich.table import Table as Grid
-from sqlglot import exp
 
-from calback_assets.errors import CalbackError
+from calback_assets.errors import WarehouseError
 from calback_assets.settings import Settings
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session
-from calback_assets.warehouse.googlesql import SCHEMA
 from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.warehouse import Session
 
 _CLOSING_DAYS = 7
 _CLOSING_COLUMNS = (EVENT_DATE, "dau", "wau", "mau", "stickiness", "new_users")
@@ -29,25 +27,21 @@ def newest_rows(settings: Settings, table: Table, limit: int) -> None:
     Raises:
         CalbackError: the warehouse cannot be read, or the table was never written.
     """
-    order = ([f"{EVENT_DATE} DESC"] if table.is_partitioned else []) + [
-        name for name in table.key if name != EVENT_DATE
-    ]
-    columns = [exp.column(name, quoted=True) for name in table.column_names]
-    query = exp.select(*columns).from_(exp.table_(table.name, db=SCHEMA)).order_by(*order).limit(limit)
-    with DuckDBWarehouse(settings.duckdb_path).session(read_only=True) as session:
-        if not session.exists(table):
-            raise CalbackError(f"table {table.name} was never written; run: calback run --select {table.name}")
-        rows = session.arrow(query.sql("duckdb")).to_pylist()
+    from calback_assets.definitions import warehouse_of
+
+    with warehouse_of(settings).session(read_only=True) as session:
+        rows = session.newest(table, limit)
     _print(table.name, rows, table.column_names)
 
 
 def closing_table(session: Session, last: date) -> None:
     """Print the metrics of the days that end with `last`, as far as both of their tables have been written."""
-    if not (session.exists(DAILY_ACTIVE_USERS) and session.exists(FREQUENT_USERS)):
-        return
     start, end = last - timedelta(days=_CLOSING_DAYS - 1), last + timedelta(days=1)
-    metrics = session.read(TableRef(DAILY_ACTIVE_USERS, start, end), _CLOSING_COLUMNS).to_pylist()
-    users = session.read(TableRef(FREQUENT_USERS, start, end), (EVENT_DATE, "is_frequent"))
+    try:
+        metrics = session.read(TableRef(DAILY_ACTIVE_USERS, start, end), _CLOSING_COLUMNS).to_pylist()
+        users = session.read(TableRef(FREQUENT_USERS, start, end), (EVENT_DATE, "is_frequent"))
+    except WarehouseError:
+        return  # One of them is still to be written.
     counted = users.group_by(EVENT_DATE).aggregate([("is_frequent", "sum")]).to_pylist()
     frequent = {day[EVENT_DATE]: day["is_frequent_sum"] for day in counted}
     rows = [

@@ -4,13 +4,11 @@ Everything that touches a DuckDB connection belongs here: opening and locking, D
 and the ledger of partitions. What is written is somebody else's business.
 """
 
-import logging
 import random
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -24,12 +22,18 @@ from sqlglot import exp
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import SAME_DAY, Reach
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.warehouse.googlesql import SCHEMA
+from calback_assets.warehouse.googlesql import SCHEMA, Model, Template
 from calback_assets.warehouse.output import TableRef
-from calback_assets.warehouse.rows import ConformedRows, check_names
-
-progress = logging.getLogger("calback_assets.progress")
-"""One record for each partition or snapshot written, with `table` and `day`; free where nobody listens."""
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema, check_names
+from calback_assets.warehouse.warehouse import (
+    Session,
+    Statement,
+    Warehouse,
+    Written,
+    never_written,
+    newest_first,
+    progress,
+)
 
 LOCK_TIMEOUT_SECONDS = 10.0
 
@@ -39,30 +43,13 @@ _SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
 _FOREIGN_DAY = "calback: foreign day"
+_BATCH_ROWS = 32_768
 _INTEGERS = frozenset(
     f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
 )
 
 
-@dataclass(frozen=True)
-class Written:
-    """One replaced partition or snapshot."""
-
-    day: date | None
-    row_count: int
-    sql: str
-
-
-@dataclass(frozen=True)
-class Statement:
-    """A query in DuckDB's dialect that yields the rows of one partition or snapshot."""
-
-    sql: str
-    ripple: str | None = None
-    """Names other days (`event_date`) of the table that change with this one; run before the replacement."""
-
-
-class DuckDBWarehouse:
+class DuckDBWarehouse(Warehouse):
     """A DuckDB file with the tables in schema `calback`."""
 
     def __init__(
@@ -99,7 +86,7 @@ class DuckDBWarehouse:
             self._kept = None
 
     @contextmanager
-    def session(self, *, read_only: bool = False) -> Iterator["Session"]:
+    def session(self, *, read_only: bool = False) -> Iterator["DuckDBSession"]:
         """A connection that is closed whatever happens.
 
         Raises:
@@ -112,7 +99,7 @@ class DuckDBWarehouse:
                 "SET write_buffer_row_group_count = 1; "  # Each thread would hold five row groups before it writes one.
                 "SET enable_progress_bar = false"
             )
-            session = Session(connection, self.path, self._dependents)
+            session = DuckDBSession(connection, self.path, self._dependents)
             if not read_only:
                 session.prepare()
             yield session
@@ -171,8 +158,10 @@ def _why_unopenable(path: Path, error: duckdb.Error) -> str:
     return f"the warehouse {path} cannot be opened ({_redacted(error)}); set CALBACK_DUCKDB_PATH to a file that can"
 
 
-class Session:
-    """One open connection: reads, and writes that keep the contract."""
+class DuckDBSession(Session):
+    """One open connection to the file."""
+
+    failures = (duckdb.Error,)
 
     def __init__(
         self,
@@ -229,9 +218,20 @@ class Session:
         """Where the tables live."""
         return f"duckdb:///{self._path}"
 
-    def stored_bytes(self) -> int:
+    def facts(self) -> Mapping[str, int]:
         """Size of the warehouse file, all tables together: DuckDB keeps no size of one."""
-        return self._path.stat().st_size
+        return {"warehouse_bytes": self._path.stat().st_size}
+
+    def template(self, model: Model) -> Template:
+        """The model as SQLGlot and our fix-ups render it for DuckDB."""
+        return model.duckdb_template
+
+    def redact(self, error: Exception) -> CalbackError:
+        """A DuckDB error as one of ours, without the values that its message may quote."""
+        missing = re.search(r"Table with name (\w+) does not exist", str(error))
+        if missing and missing[1] in TABLES:
+            return never_written(missing[1])
+        return WarehouseError(f"DuckDB could not run the query: {_redacted(error)}")
 
     def exists(self, table: Table) -> bool:
         """Whether the table has ever been written."""
@@ -241,18 +241,34 @@ class Session:
             )
         )
 
-    def read(self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None) -> pa.Table:
+    def batches(
+        self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """The rows that a reference names, with all columns of the contract or those asked for, at most `limit`.
 
         Raises:
             WarehouseError: the table has never been written.
         """
         if not self.exists(ref.table):
-            raise _never_written(ref.table.name)
+            raise never_written(ref.table.name)
         names = ", ".join(_quoted(name) for name in columns or ref.table.column_names)
         where = "" if ref.start is None or ref.end is None else f" WHERE {_within(ref.start, ref.end)}"
         at_most = "" if limit is None else f" LIMIT {limit}"
-        return self.arrow(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
+        schema = arrow_schema(ref.table, columns)
+        found = self._connection.sql(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
+        for batch in found.to_arrow_reader(_BATCH_ROWS):
+            yield batch.cast(schema)
+
+    def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
+        """The newest rows of a table, or the first of a snapshot, in the order of its key.
+
+        Raises:
+            WarehouseError: the table has never been written.
+        """
+        if not self.exists(table):
+            raise never_written(table.name)
+        query = newest_first(table).from_(exp.table_(table.name, db=SCHEMA)).limit(limit)
+        return self.records(query.sql("duckdb"))
 
     def ensure(self, table: Table) -> None:
         """Make the table of the contract, or add nullable columns that the contract has gained.
@@ -287,7 +303,7 @@ class Session:
             )
 
     @contextmanager
-    def incoming(self, rows: ConformedRows | pa.Table) -> Iterator[str]:
+    def incoming(self, rows: ConformedRows, _run_id: str, /) -> Iterator[str]:
         """Rows from Python, under the name by which a statement can select from them."""
         self._connection.register("incoming", rows)
         try:
@@ -352,7 +368,7 @@ class Session:
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, statement.sql)
 
-    def replace_snapshot(self, table: Table, sql: str) -> Written:
+    def replace_snapshot(self, table: Table, sql: str, _run_id: str, /) -> Written:
         """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
 
         Raises:
@@ -444,19 +460,7 @@ def duckdb_type(googlesql_type: str) -> str:
     return exp.DataType.build(googlesql_type, dialect="bigquery").sql("duckdb")
 
 
-def redact(error: duckdb.Error) -> CalbackError:
-    """A DuckDB error as one of ours, without the values that its message may quote."""
-    missing = re.search(r"Table with name (\w+) does not exist", str(error))
-    if missing and missing[1] in TABLES:
-        return _never_written(missing[1])
-    return WarehouseError(f"DuckDB could not run the query: {_redacted(error)}")
-
-
-def _never_written(table_name: str) -> WarehouseError:
-    return WarehouseError(f"table {table_name} does not exist yet: materialize {table_name} first")
-
-
-def _redacted(error: duckdb.Error) -> str:
+def _redacted(error: Exception) -> str:
     # Only what stands before the first quote: a quoted value may itself hold quotes and line ends.
     return re.split(r"['\"\n]", str(error), maxsplit=1)[0].rstrip() + " …"
 

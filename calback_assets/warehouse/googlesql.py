@@ -60,6 +60,7 @@ class Model:
 
     Attributes:
         duckdb_template: the query for DuckDB, with its parameters still open.
+        bigquery_template: the query for BigQuery, likewise.
         lineage: for each output column, the (table, column) pairs that it is made from.
 
     Raises:
@@ -82,6 +83,7 @@ class Model:
         self._check_functions(tokens)
         self._check_tables()
         self.duckdb_template = self._for_duckdb()
+        self.bigquery_template = self._for_bigquery()
         self.lineage = self._followed()
 
     def _check_functions(self, tokens: list[Token]) -> None:
@@ -119,7 +121,11 @@ class Model:
         _unmaterialized(tree)
         return Template(tree.sql("duckdb", pretty=True), "duckdb")
 
-    def _with_pruned_inputs(self) -> exp.Expr:
+    def _for_bigquery(self) -> "Template":
+        """The query as the file writes it, over pruned inputs in the job's default dataset."""
+        return Template(self._with_pruned_inputs(schema=None).sql(_DIALECT, pretty=True), _DIALECT)
+
+    def _with_pruned_inputs(self, schema: str | None = SCHEMA) -> exp.Expr:
         """A copy of the query in which every input is a sub-query over its columns and its range of days."""
         tree = self._tree.copy()
         ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
@@ -127,7 +133,7 @@ class Model:
             if table.name in ctes:
                 continue
             source = self.inputs[table.name]
-            pruned = exp.select(*source.table.column_names).from_(exp.table_(source.table.name, db=SCHEMA))
+            pruned = exp.select(*source.table.column_names).from_(exp.table_(source.table.name, db=schema))
             if source.reach is not None:
                 day = exp.column(EVENT_DATE)
                 pruned = pruned.where(

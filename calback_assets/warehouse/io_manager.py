@@ -5,12 +5,12 @@ knows warehouses and nothing of analytics.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeAlias
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 from dagster import (
@@ -23,14 +23,16 @@ from dagster import (
     OutputContext,
 )
 
-from calback_assets.errors import CalbackError, ContractError
+from calback_assets.errors import ContractError
 from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day
+from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session, Statement, Written, redact
 from calback_assets.warehouse.googlesql import Model, Parameter
 from calback_assets.warehouse.metadata import column_lineage, column_schema
 from calback_assets.warehouse.output import Files, Query, Snapshot, TableRef
-from calback_assets.warehouse.rows import ConformedRows
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema
+from calback_assets.warehouse.warehouse import Session, Statement, Warehouse, Written
 
 Output: TypeAlias = Query | Files | Snapshot | pa.Table | pd.DataFrame
 
@@ -56,24 +58,45 @@ class Calendar:
 class WarehouseIOManager(IOManager):
     """Persists assets as tables of the warehouse, one replaced partition a day."""
 
-    def __init__(self, warehouse: DuckDBWarehouse, calendar: Calendar) -> None:
+    def __init__(self, warehouse: Warehouse, calendar: Calendar) -> None:
         """Write to this warehouse; nothing is opened yet."""
         self._warehouse = warehouse
         self._calendar = calendar
 
-    def load_input(self, context: InputContext) -> TableRef | pd.DataFrame | pa.Table:
-        """A reference to the upstream days, or their rows where the asset asks for a DataFrame or an Arrow table."""
+    def load_input(self, context: InputContext) -> TableRef | pd.DataFrame | pa.Table | pa.RecordBatchReader:
+        """A reference to the upstream days, or their rows in the form that the asset's annotation asks for.
+
+        A `RecordBatchReader` holds one batch in memory at a time; a DataFrame or an Arrow table all rows. The columns
+        are those of the input's metadata `columns`, or all.
+
+        Raises:
+            ContractError: the input asks for a column that the table has not.
+            WarehouseError: the table has never been written.
+        """
         table = TABLES[context.asset_key.path[-1]]
         ref = TableRef(table, None, None)
         if context.has_asset_partitions:
             window = context.asset_partitions_time_window
             ref = TableRef(table, window.start.date(), window.end.date())
         wanted = context.dagster_type.typing_type
-        if wanted not in (pd.DataFrame, pa.Table):
+        if wanted not in (pd.DataFrame, pa.Table, pa.RecordBatchReader):
             return ref
-        with self._warehouse.session() as session:
-            rows = session.read(ref)
-        return rows if wanted is pa.Table else rows.to_pandas()
+        columns = (context.definition_metadata or {}).get("columns", table.column_names)
+        if unknown := set(columns) - set(table.column_names):
+            raise ContractError(
+                f"{table.name}.{min(unknown)}: an input asks for this column, which the table has not; it has "
+                f"{', '.join(table.column_names)}"
+            )
+        rows = pa.RecordBatchReader.from_batches(arrow_schema(table, columns), self._batches(ref, columns))
+        if wanted is pa.RecordBatchReader:
+            return rows
+        table_of_rows = rows.read_all()
+        return table_of_rows if wanted is pa.Table else table_of_rows.to_pandas(split_blocks=True, self_destruct=True)
+
+    def _batches(self, ref: TableRef, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """The rows, with a session that is held until the last is taken."""
+        with self._warehouse.session() as session, _redacted(session):
+            yield from session.batches(ref, columns)
 
     def handle_output(self, context: OutputContext, obj: Output) -> None:
         """Write what the asset returned, and tell Dagster what was written.
@@ -83,17 +106,22 @@ class WarehouseIOManager(IOManager):
                 written; the partition that was being written is as it was before.
         """
         table = TABLES[context.asset_key.path[-1]]
-        with self._warehouse.session() as session:
+        with self._warehouse.session() as session, _redacted(session):
             session.ensure(table)
             write = _Write(context, session, table, self._calendar)
-            try:
-                write.run(obj)
-            except duckdb.Error as error:
-                raise redact(error) from None
+            write.run(obj)
             write.report(obj)
 
 
-def opened_once_a_run(warehouse: DuckDBWarehouse, calendar: Calendar) -> IOManagerDefinition:
+@contextmanager
+def _redacted(session: Session) -> Iterator[None]:
+    try:
+        yield
+    except session.failures as error:
+        raise session.redact(error) from None
+
+
+def opened_once_a_run(warehouse: Warehouse, calendar: Calendar) -> IOManagerDefinition:
     """The I/O manager as Dagster makes it for each run, with the warehouse open from its first write to its end."""
 
     def open_for_run(_: InitResourceContext) -> Iterator[WarehouseIOManager]:
@@ -131,8 +159,8 @@ class _Write:
             self._rows(obj)
 
     def _query(self, query: Query) -> None:
-        template = query.model.duckdb_template
-        ripple = query.ripple.duckdb_template if query.ripple else None
+        template = self._session.template(query.model)
+        ripple = self._session.template(query.ripple) if query.ripple else None
 
         def statement(day: date) -> Statement:
             parameters = {**query.parameters, **self._calendar.parameters(query.model, day)}
@@ -146,21 +174,24 @@ class _Write:
         def statement(day: date) -> Statement:
             query = files.of_day(day)
             self._facts[day] = query.facts
-            explain[day] = query.explain
+            read.append(query)
             return Statement(query.sql)
 
-        explain: dict[date, Callable[[duckdb.Error], CalbackError]] = {}
+        read: list[FileQuery | TableQuery] = []
         try:
             self._replace_days(statement, follow_stale=False)
-        except duckdb.Error as error:
-            raise explain[max(explain)](error) from None
+        except self._session.failures as error:
+            if isinstance(read[-1], FileQuery):
+                raise read[-1].explain(error) from None
+            raise
 
     def _rows(self, rows: pa.Table | pd.DataFrame) -> None:
+        run_id = self._context.run_id
         conformed = ConformedRows(rows, self._table)
         self._refuse(conformed)
-        with self._session.incoming(conformed) as name:
+        with self._session.incoming(conformed, run_id) as name:
             if not self._table.is_partitioned:
-                self._written.append(self._session.replace_snapshot(self._table, f"SELECT * FROM {name}"))
+                self._written.append(self._session.replace_snapshot(self._table, f"SELECT * FROM {name}", run_id))
                 return
             self._replace_days(
                 lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'"), follow_stale=False
@@ -230,7 +261,7 @@ class _Write:
         metadata: dict[str, Any] = {
             "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
             "dagster/column_schema": column_schema(self._table),
-            "warehouse_bytes": MetadataValue.int(self._session.stored_bytes()),
+            **{name: _value(fact) for name, fact in self._session.facts().items()},
         }
         if isinstance(obj, Query):
             metadata["dagster/column_lineage"] = column_lineage(obj.model)
@@ -243,7 +274,7 @@ class _Write:
             "row_count": row_count,
             "dagster/partition_row_count" if written.day else "dagster/row_count": row_count,
             "sql": MetadataValue.md(f"```sql\n{written.sql}\n```"),
-            **{name: _value(fact) for name, fact in self._facts.get(written.day, {}).items()},
+            **{name: _value(fact) for name, fact in {**self._facts.get(written.day, {}), **written.facts}.items()},
         }
 
     def _pictures(self, obj: Output, day: date | None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import Table
 from calback_assets.warehouse.googlesql import Model, Parameter
 
@@ -47,9 +48,9 @@ class Query:
 
 @dataclass(frozen=True)
 class Files:
-    """A source's files, read by the engine itself, once for each day that is written."""
+    """A source's files or tables, read by the engine itself, once for each day that is written."""
 
-    of_day: Callable[[date], FileQuery]
+    of_day: Callable[[date], FileQuery | TableQuery]
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Conversion of pandas and Arrow tables to the contract's exact Arrow types belongs here; what needs an engine does not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 
 import pandas as pd
@@ -40,6 +40,11 @@ def _arrow_type(node: exp.DataType) -> pa.DataType:
     return _SCALARS[node.sql("bigquery")]
 
 
+def arrow_schema(table: Table, columns: Sequence[str] | None = None) -> pa.Schema:
+    """The Arrow schema of a contract, or of those of its columns."""
+    return pa.schema([(name, arrow_type(table.column(name).type)) for name in columns or table.column_names])
+
+
 def conform(rows: pa.Table | pd.DataFrame, table: Table) -> pa.Table:
     """The rows with exactly the contract's columns, in its order and Arrow types.
 
@@ -60,7 +65,8 @@ class ConformedRows:
     def __init__(self, rows: pa.Table | pd.DataFrame, table: Table) -> None:
         """Name the rows; nothing is converted yet."""
         self._rows = rows
-        self._table = table
+        self.table = table
+        self.schema = arrow_schema(table)
 
     def slices(self) -> Iterator[pa.Table]:
         """The rows in their order; at least one slice, which may be empty.
@@ -70,15 +76,14 @@ class ConformedRows:
         """
         for start in range(0, max(len(self._rows), 1), _SLICE_ROWS):
             if isinstance(self._rows, pa.Table):
-                yield conform(self._rows.slice(start, _SLICE_ROWS), self._table)
+                yield conform(self._rows.slice(start, _SLICE_ROWS), self.table)
             else:
-                yield conform(self._rows.iloc[start : start + _SLICE_ROWS], self._table)
+                yield conform(self._rows.iloc[start : start + _SLICE_ROWS], self.table)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The slices as an Arrow stream."""
-        schema = pa.schema([(column.name, arrow_type(column.type)) for column in self._table.columns])
         batches = (batch for part in self.slices() for batch in part.to_batches())
-        return pa.RecordBatchReader.from_batches(schema, batches).__arrow_c_stream__(requested_schema)
+        return pa.RecordBatchReader.from_batches(self.schema, batches).__arrow_c_stream__(requested_schema)
 
 
 def check_names(given: list[str], table: Table) -> None:

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from calback_assets.assets.sql_asset import SqlAsset
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.warehouse.duckdb import Session
+from calback_assets.warehouse.duckdb import DuckDBSession
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Parameter
 from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.rows import arrow_type
@@ -94,7 +94,7 @@ def first_seen(text: str, user: str) -> Row:
 
 
 @contextmanager
-def warehouse(tables: Tables) -> Iterator[Session]:
+def warehouse(tables: Tables) -> Iterator[DuckDBSession]:
     """A warehouse in memory that holds these rows and no others; nothing stays in it."""
     session = _empty_warehouse()
     session.execute("BEGIN TRANSACTION")
@@ -107,18 +107,18 @@ def warehouse(tables: Tables) -> Iterator[Session]:
 
 
 @cache
-def _empty_warehouse() -> Session:
+def _empty_warehouse() -> DuckDBSession:
     """One for all tests: to open one for each would take most of their time."""
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    session = Session(connection, Path("memory"), {})
+    session = DuckDBSession(connection, Path("memory"), {})
     session.prepare()
     for table in TABLES.values():
         session.ensure(table)
     return session
 
 
-def insert(session: Session, table: Table, rows: Sequence[Row]) -> None:
+def insert(session: DuckDBSession, table: Table, rows: Sequence[Row]) -> None:
     """Add rows to a table, past the write contract: what a test is given may be wrong on purpose."""
     if rows:
         with session.incoming(arrow(table, rows)) as name:

@@ -24,7 +24,7 @@ from calback_assets.automation.schedules import stretches
 from calback_assets.checks import CHECKS
 from calback_assets.partitions import daily_partitions
 from calback_assets.tables import TABLES, Table
-from calback_assets.warehouse.duckdb import Session
+from calback_assets.warehouse.duckdb import DuckDBSession
 from calback_assets.warehouse.io_manager import Output, _Write
 from calback_assets.warehouse.output import Query
 from calback_assets_tests.assets import oracle
@@ -78,7 +78,7 @@ Run = tuple[Stretch, Input]
 class Builds:
     """A warehouse in memory that is written as a run of the daily job writes it."""
 
-    session: Session
+    session: DuckDBSession
 
     def run(self, given: Input, stretch: Stretch, last_table: str = "frequent_users") -> None:
         """Write the days of the stretch in every table, in the order of the graph, up to the one named."""
@@ -125,7 +125,7 @@ def empty(documents: Mapping[str, Sequence[Row]] | None = None) -> Iterator[Buil
     """Nothing built yet but the snapshots, which stay as they are."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        session = Session(connection, Path("memory"), dependents(SQL_ASSETS))
+        session = DuckDBSession(connection, Path("memory"), dependents(SQL_ASSETS))
         session.prepare()
         for table in TABLES.values():
             session.ensure(table)

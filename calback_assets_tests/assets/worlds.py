@@ -17,7 +17,7 @@ from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session
+from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from calback_assets.warehouse.googlesql import SCHEMA
 from calback_assets_tests.assets.given import Row
 
@@ -96,7 +96,7 @@ def materializations(result: ExecuteInProcessResult, table: str) -> list[AssetMa
     return [event.materialization for event in events if event.asset_key == AssetKey(table)]
 
 
-def contents(session: Session, tables: Sequence[str] = tuple(TABLES)) -> dict[str, list[tuple[object, ...]]]:
+def contents(session: DuckDBSession, tables: Sequence[str] = tuple(TABLES)) -> dict[str, list[tuple[object, ...]]]:
     """Every row of the tables, but for the columns that tell the time of the run, and the ledger of partitions."""
     found = {}
     for name in tables:

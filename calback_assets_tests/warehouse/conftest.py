@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from calback_assets_tests.warehouse.helpers import Desk, EmbeddedWarehouse
+from calback_assets_tests.warehouse.helpers import Desk, EmbeddedWarehouse, WarehouseUnderTest
 
 
 @pytest.fixture(scope="session")
@@ -16,10 +16,23 @@ def instance() -> Iterator[DagsterInstance]:
         yield made
 
 
-@pytest.fixture(params=[EmbeddedWarehouse], ids=["duckdb"])
-def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> EmbeddedWarehouse:
+@pytest.fixture(params=["duckdb", "bigquery", pytest.param("project", marks=pytest.mark.gcp)])
+def warehouse(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[WarehouseUnderTest]:
     """Every warehouse that must keep the write contract."""
-    return request.param(tmp_path)
+    if request.param == "duckdb":
+        yield EmbeddedWarehouse(tmp_path)
+        return
+    from calback_assets_tests.warehouse import emulated
+
+    if request.param == "project":
+        with emulated.real_warehouse(request.getfixturevalue("project")) as real:
+            yield real
+        return
+    emulator = request.getfixturevalue("emulator")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
+    yield emulated.EmulatedWarehouse(emulator.url)
 
 
 @pytest.fixture

@@ -3,16 +3,18 @@
 Data in every shape that an asset may return, a run, and what the run and the warehouse say afterwards.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 from dagster import (
+    AssetIn,
     AssetMaterialization,
     AssetsDefinition,
     BackfillPolicy,
@@ -24,6 +26,7 @@ from dagster import (
 
 from calback_assets.partitions import Reach, daily_partitions
 from calback_assets.tables import Table
+from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
@@ -39,8 +42,39 @@ RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_p
 Row = dict[str, Any]
 
 
+class WarehouseUnderTest(Protocol):
+    """A warehouse that must keep the write contract, and a look past everything that is under test."""
+
+    name: str
+    types: Mapping[str, str]
+    """What its messages call types that a contract does not use."""
+
+    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+        """An I/O manager that writes to it."""
+
+    def rows(self, table: Table) -> list[Row]:
+        """All rows as they are stored, in the order of their values."""
+
+    def ledger(self) -> list[Row]:
+        """What the ledger says last of each partition, in order."""
+
+    @property
+    def uri(self) -> str:
+        """Where it is, as a person is told."""
+
+    @property
+    def figures(self) -> Collection[str]:
+        """Names under which it tells what its work took."""
+
+    def quoted(self, name: str) -> str:
+        """A column's name in its SQL."""
+
+
 class EmbeddedWarehouse:
-    """The DuckDB warehouse; another one joins the contract's tests by offering the same two methods."""
+    """DuckDB, on a real file."""
+
+    name = "duckdb"
+    types: Mapping[str, str] = MappingProxyType({"text": "VARCHAR", "fraction": "DOUBLE"})
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "warehouse.duckdb"
@@ -51,6 +85,20 @@ class EmbeddedWarehouse:
     def rows(self, table: Table) -> list[Row]:
         """All rows as they are stored, past everything that is under test."""
         return self.select(f"SELECT * FROM calback.{table.name} ORDER BY ALL")
+
+    @property
+    def uri(self) -> str:
+        return f"duckdb:///{self.path}"
+
+    @property
+    def figures(self) -> Collection[str]:
+        return ("warehouse_bytes",)
+
+    def quoted(self, name: str) -> str:
+        return f'"{name}"'
+
+    def ledger(self) -> list[Row]:
+        return self.select("SELECT * FROM calback.partition_ledger ORDER BY table_name, event_date")
 
     def select(self, sql: str) -> list[Row]:
         with duckdb.connect(str(self.path), read_only=True) as connection:
@@ -85,9 +133,10 @@ def _query(rows: Sequence[Row], table: Table, days: Sequence[date], folder: Path
     """A model of literals: each day's rows on that day, and on every day those that belong to none of the days."""
     given = rows or [dict.fromkeys(table.column_names)]
     selects = " UNION ALL ".join(
-        "SELECT " + ", ".join(f"{_literal(value)} AS {name}" for name, value in row.items()) for row in given
+        "SELECT " + ", ".join(f"{_literal(value, table, name)} AS {name}" for name, value in row.items())
+        for row in given
     )
-    listed = ", ".join(_literal(day) for day in days)
+    listed = ", ".join(f"DATE '{day}'" for day in days)
     wanted = f"event_date = @day OR event_date NOT IN ({listed})" if rows else "FALSE"
     return query(f"SELECT * FROM ({selects}) AS given WHERE {wanted}", {}, folder)
 
@@ -96,9 +145,9 @@ FRAME, ARROW, QUERY = Shape("pandas", _frame), Shape("arrow", _arrow), Shape("qu
 SHAPES = (FRAME, ARROW, QUERY)
 
 
-def _literal(value: object) -> str:
+def _literal(value: object, table: Table, name: str) -> str:
     if value is None:
-        return "NULL"
+        return f"CAST(NULL AS {table.column(name).type})"
     if isinstance(value, datetime):
         return f"TIMESTAMP '{value.isoformat()}'"
     if isinstance(value, date):
@@ -149,7 +198,7 @@ def run(
 class Desk:
     """A warehouse and an instance, and one call that writes rows as an asset would."""
 
-    warehouse: EmbeddedWarehouse
+    warehouse: WarehouseUnderTest
     instance: DagsterInstance
     folder: Path
 
@@ -165,6 +214,31 @@ class Desk:
             self.instance,
             days if table.is_partitioned else (),
         )
+
+
+def rows_of_reader(desk: Desk, annotation: type | None, columns: Sequence[str] | None = None) -> Any:
+    """What an asset downstream of `daily_active_users` is handed for DAY; raises what its run raises."""
+    received: list[object] = []
+    partitions = daily_partitions(FIRST, None, SEOUL)
+    source = asset_of(DAILY_ACTIVE_USERS, lambda: None)
+
+    def reader(daily_active_users):  # type: ignore[no-untyped-def]
+        is_stream = isinstance(daily_active_users, pa.RecordBatchReader)
+        received.append(daily_active_users.read_all() if is_stream else daily_active_users)
+        return pd.DataFrame({**frequent(), "event_date": [DAY]})
+
+    if annotation is not None:
+        reader.__annotations__["daily_active_users"] = annotation
+    wanted = AssetIn(metadata={"columns": columns} if columns else None)
+    made = asset(name="frequent_users", partitions_def=partitions, ins={"daily_active_users": wanted})(reader)
+    materialize(
+        [source, made],
+        selection=["frequent_users"],
+        instance=desk.instance,
+        resources={"io_manager": desk.warehouse.io_manager()},
+        partition_key=str(DAY),
+    )
+    return received[0]
 
 
 def error_of(result: ExecuteInProcessResult) -> str:

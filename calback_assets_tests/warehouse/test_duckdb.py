@@ -20,7 +20,8 @@ from calback_assets.partitions import SAME_DAY, Reach, trailing
 from calback_assets.tables import Column, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session, Statement
+from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
+from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.warehouse.helpers import DAY
 
 OPEN = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -154,7 +155,7 @@ def test_a_session_goes_on_after_a_write_that_failed(path: Path) -> None:
         assert put(session, THINGS, DAY, 1) == 1
 
 
-def put(session: Session, table: Table, day: date, *numbers: int, run_id: str = "run") -> int:
+def put(session: DuckDBSession, table: Table, day: date, *numbers: int, run_id: str = "run") -> int:
     """Replace a day of a table like THINGS by these numbers."""
     listed = ", ".join(str(number) for number in numbers)
     sql = f"SELECT DATE '{day}' AS event_date, UNNEST([{listed}]::BIGINT[]) AS number"

@@ -23,7 +23,8 @@ from calback_assets.tables import Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.tables.raw import RAW_USERS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse, Session, Statement
+from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
+from calback_assets.warehouse.warehouse import Statement
 
 TIMES = 20
 DAY, OTHER_DAY = date(2024, 1, 10), date(2024, 1, 11)
@@ -51,7 +52,7 @@ SNAPSHOT_STAGES = (
 SMALL, LARGE = 40, 20_000
 
 
-def write_day(session: Session, generation: int, rows: int) -> None:
+def write_day(session: DuckDBSession, generation: int, rows: int) -> None:
     """A day whose every row says which generation it is of."""
     at = "TIMESTAMPTZ '2024-01-10 00:00:00+00'"
     sql = (
@@ -62,7 +63,7 @@ def write_day(session: Session, generation: int, rows: int) -> None:
     session.replace_day(USER_DAILY_ACTIVITY, DAY, Statement(sql), f"run-{generation}")
 
 
-def write_snapshot(session: Session, generation: int, rows: int) -> None:
+def write_snapshot(session: DuckDBSession, generation: int, rows: int) -> None:
     """A snapshot that has lost one document of the generation before."""
     at = "TIMESTAMPTZ '2024-01-10 00:00:00+00'"
     nulls = ", ".join(
@@ -72,7 +73,7 @@ def write_snapshot(session: Session, generation: int, rows: int) -> None:
         f"SELECT 'u' || i AS user_id, {generation} AS flag, {nulls}, {at} AS created_at, {at} AS updated_at, "
         f"{at} AS snapshot_at FROM range({rows}) AS numbers(i) WHERE i <> {generation % rows}"
     )
-    session.replace_snapshot(RAW_USERS, sql)
+    session.replace_snapshot(RAW_USERS, sql, f"run-{generation}")
 
 
 @dataclass(frozen=True)
@@ -84,14 +85,14 @@ class State:
     ledger: list[tuple[Any, ...]]
 
 
-def look_at_day(session: Session) -> State:
+def look_at_day(session: DuckDBSession) -> State:
     rows = session.execute(
         "SELECT event_date, events, COUNT(*) FROM calback.user_daily_activity GROUP BY ALL ORDER BY ALL"
     )
     return State(rows[0][1], rows, session.execute(f"SELECT * FROM {LEDGER} ORDER BY ALL"))
 
 
-def look_at_snapshot(session: Session) -> State:
+def look_at_snapshot(session: DuckDBSession) -> State:
     rows = session.execute(
         "SELECT deleted_at IS NULL, flag, COUNT(*), MIN(user_id), COUNT(DISTINCT user_id) FROM calback.raw_users "
         "GROUP BY ALL ORDER BY ALL DESC"
@@ -124,9 +125,9 @@ def write_and_die(path: Path, kind: "Kind", rows: int, stage: str | None, moment
 
     That comes before or after a stage by its own hand, or from the parent, to whom the stage is announced.
     """
-    execute = Session.execute
+    execute = DuckDBSession.execute
 
-    def watched(session: Session, sql: str) -> list[tuple[Any, ...]]:
+    def watched(session: DuckDBSession, sql: str) -> list[tuple[Any, ...]]:
         is_due = stage is not None and sql.startswith(stage)
         if is_due and moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -143,7 +144,7 @@ def write_and_die(path: Path, kind: "Kind", rows: int, stage: str | None, moment
         found = kind.look(session)
         signals.send(found)
         session.execute(f"UPDATE {LEDGER} SET is_stale = FALSE WHERE is_stale")
-        Session.execute = watched  # type: ignore[method-assign]
+        DuckDBSession.execute = watched  # type: ignore[method-assign]
         kind.write(session, found.generation + 1, rows)
 
 
@@ -152,8 +153,8 @@ class Kind:
     """A kind of write: how it is done, what is then found, and the statements it is made of."""
 
     table: Table
-    write: Callable[[Session, int, int], None]
-    look: Callable[[Session], State]
+    write: Callable[[DuckDBSession, int, int], None]
+    look: Callable[[DuckDBSession], State]
     expected: Callable[..., State]
     stages: tuple[str, ...]
 
@@ -286,14 +287,14 @@ def test_a_writer_that_nobody_kills_leaves_all_new(victim: Victim) -> None:
 @both(SMALL)
 def test_the_stages_are_all_statements_of_a_write(victim: Victim, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
-    execute = Session.execute
+    execute = DuckDBSession.execute
 
-    def recorded(session: Session, sql: str) -> list[tuple[Any, ...]]:
+    def recorded(session: DuckDBSession, sql: str) -> list[tuple[Any, ...]]:
         seen.append(sql)
         return execute(session, sql)
 
     with DuckDBWarehouse(victim.path, DEPENDENTS).session() as session:
-        monkeypatch.setattr(Session, "execute", recorded)
+        monkeypatch.setattr(DuckDBSession, "execute", recorded)
         victim.kind.write(session, 2, victim.rows)
 
     assert [sql for sql in seen if not sql.startswith(victim.kind.stages)] == []

@@ -3,20 +3,20 @@
 What holds for every warehouse and every shape of data belongs here; what only DuckDB does is in `test_duckdb`.
 """
 
+import re
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, asset, materialize
+from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
 
-from calback_assets.errors import CalbackError, SourceError
-from calback_assets.partitions import SAME_DAY, daily_partitions
+from calback_assets.errors import CalbackError, ContractError, SourceError
+from calback_assets.partitions import SAME_DAY
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_USERS
@@ -27,21 +27,20 @@ from calback_assets_tests.warehouse.helpers import (
     ARROW,
     CALENDAR,
     DAY,
-    FIRST,
     FRAME,
     QUERY,
-    SEOUL,
     SHAPES,
     Desk,
-    EmbeddedWarehouse,
     Row,
     Shape,
+    WarehouseUnderTest,
     asset_of,
     error_of,
     frequent,
     metadata,
     metrics,
     query,
+    rows_of_reader,
     run,
 )
 
@@ -62,21 +61,21 @@ BROKEN: dict[str, tuple[list[Row], str, str]] = {
         [metrics(dau="many")],
         "daily_active_users.dau: type string cannot be stored as INT64 without loss, for example 'many'; nothing was "
         "written",
-        "daily_active_users.dau: the query gives VARCHAR, the contract says INT64, for example 'many'; cast it in the "
+        "daily_active_users.dau: the query gives {text}, the contract says INT64, for example 'many'; cast it in the "
         "query; nothing was written",
     ),
     "text that looks like a number": (
         [metrics(dau="5")],
         "daily_active_users.dau: type string cannot be stored as INT64 without loss, for example '5'; "
         "nothing was written",
-        "daily_active_users.dau: the query gives VARCHAR, the contract says INT64, for example '5'; cast it in the "
+        "daily_active_users.dau: the query gives {text}, the contract says INT64, for example '5'; cast it in the "
         "query; nothing was written",
     ),
     "lossy cast": (
         [metrics(wau=1.6)],
         "daily_active_users.wau: type double cannot be stored as INT64 without loss, for example 1.6; "
         "nothing was written",
-        "daily_active_users.wau: the query gives DOUBLE, the contract says INT64, for example 1.6; "
+        "daily_active_users.wau: the query gives {fraction}, the contract says INT64, for example 1.6; "
         "cast it in the query; nothing was written",
     ),
     "extra column": (
@@ -115,7 +114,8 @@ def test_data_that_breaks_the_contract_is_refused_by_name_and_leaves_the_old_row
 
     message = error_of(desk.write(DAILY_ACTIVE_USERS, rows, shape))
 
-    assert message == f"ContractError: {from_query if shape is QUERY else from_python}"
+    expected = from_query.format(**desk.warehouse.types) if shape is QUERY else from_python
+    assert message == f"ContractError: {expected}"
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == old == [metrics(dau=1)]
 
 
@@ -179,9 +179,10 @@ def test_zero_rows_replace_the_rows_of_before(desk: Desk) -> None:
     ("annotation", "seen"),
     [
         (pa.Table, lambda rows: rows.to_pylist()),
+        (pa.RecordBatchReader, lambda rows: rows.to_pylist()),
         (pd.DataFrame, lambda rows: rows.assign(event_date=rows["event_date"].tolist()).to_dict("records")),
     ],
-    ids=["arrow", "pandas"],
+    ids=["arrow", "batches", "pandas"],
 )
 def test_a_reader_gets_the_rows_of_its_day_in_the_form_it_asks_for(desk: Desk, annotation: type, seen) -> None:
     desk.write(DAILY_ACTIVE_USERS, [metrics(day) for day in FIVE_DAYS], FRAME, FIVE_DAYS)
@@ -202,27 +203,18 @@ def test_a_reader_of_a_table_that_was_never_written_is_told_what_to_do(desk: Des
         rows_of_reader(desk, pd.DataFrame)
 
 
-def rows_of_reader(desk: Desk, annotation: type | None) -> object:
-    """What a downstream asset is handed for DAY; raises what its run raises."""
-    received: list[object] = []
-    partitions = daily_partitions(FIRST, None, SEOUL)
-    source = asset_of(DAILY_ACTIVE_USERS, lambda: None)
+def test_a_reader_gets_only_the_columns_that_it_names(desk: Desk) -> None:
+    desk.write(DAILY_ACTIVE_USERS, [metrics()])
 
-    def reader(daily_active_users):  # type: ignore[no-untyped-def]
-        received.append(daily_active_users)
-        return pd.DataFrame({**frequent(), "event_date": [DAY]})
+    assert rows_of_reader(desk, pa.Table, ["mau", "dau"]).to_pylist() == [{"mau": 4, "dau": 2}]
 
-    if annotation is not None:
-        reader.__annotations__["daily_active_users"] = annotation
-    downstream = asset(name="frequent_users", partitions_def=partitions)(reader)
-    materialize(
-        [source, downstream],
-        selection=["frequent_users"],
-        instance=desk.instance,
-        resources={"io_manager": desk.warehouse.io_manager()},
-        partition_key=str(DAY),
-    )
-    return received[0]
+
+def test_a_reader_that_names_an_unknown_column_is_told_which_there_are(desk: Desk) -> None:
+    desk.write(DAILY_ACTIVE_USERS, [metrics()])
+
+    message = "daily_active_users.fun: an input asks for this column, which the table has not; it has event_date, dau, "
+    with pytest.raises(ContractError, match=f"^{message}"):
+        rows_of_reader(desk, pa.Table, ["fun"])
 
 
 @shapes
@@ -269,7 +261,9 @@ def test_a_failure_on_the_third_of_five_days_leaves_two_new_and_three_old(desk: 
 
     assert message == "ContractError: daily_active_users.mau: NULL in a required column; nothing was written"
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == new[:2] + old[2:]
-    assert [row["run_id"] for row in ledger(desk)[:2]] != [row["run_id"] for row in ledger(desk)[2:4]]
+    assert [row["run_id"] for row in desk.warehouse.ledger()[:2]] != [
+        row["run_id"] for row in desk.warehouse.ledger()[2:4]
+    ]
 
 
 @in_python
@@ -287,33 +281,35 @@ def test_a_foreign_day_in_a_range_stops_the_range_before_its_first_day(desk: Des
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == old
 
 
-def ledger(desk: Desk) -> list[Row]:
-    return desk.warehouse.select("SELECT * FROM calback.partition_ledger ORDER BY table_name, event_date")
-
-
-def files(sql: str) -> Files:
+def files(desk: Desk, sql: str) -> Files:
     """A source whose files read as this SQL."""
 
-    def explain(_: duckdb.Error) -> SourceError:
+    def explain(_: Exception) -> SourceError:
         return SourceError("log.jsonl, line 3: not JSON")
 
-    return Files(lambda day: FileQuery(sql.replace("{day}", str(day)), explain, {"files": 1}))
+    quoted = re.sub("`(.*?)`", lambda name: desk.warehouse.quoted(name[1]), sql)
+    return Files(lambda day: FileQuery(quoted.replace("{day}", str(day)), explain, {"files": 1}))
 
 
-OPENED = "SELECT DATE '{day}' AS event_date, 'u1' AS user_id, NULL AS topic, NULL AS partition, NULL AS \"offset\""
+OPENED = (
+    "SELECT DATE '{day}' AS event_date, 'u1' AS user_id, CAST(NULL AS STRING) AS topic, "
+    "CAST(NULL AS INT64) AS `partition`, CAST(NULL AS INT64) AS `offset`"
+)
 
 
 def test_files_are_read_by_the_engine_and_counted(desk: Desk) -> None:
-    result = desk.give(RAW_ACCESS_LOG, files(OPENED))
+    result = desk.give(RAW_ACCESS_LOG, files(desk, OPENED))
 
     assert metadata(result)["files"] == 1
     assert desk.warehouse.rows(RAW_ACCESS_LOG) == [opened("u1")]
 
 
 def test_a_file_that_cannot_be_read_is_explained_by_its_source(desk: Desk) -> None:
-    desk.give(RAW_ACCESS_LOG, files(OPENED))
+    desk.give(RAW_ACCESS_LOG, files(desk, OPENED))
 
-    result = desk.give(RAW_ACCESS_LOG, files(OPENED.replace("'u1'", f"CAST(CAST('{CANARY}' AS INT) AS VARCHAR)")))
+    result = desk.give(
+        RAW_ACCESS_LOG, files(desk, OPENED.replace("'u1'", f"CAST(CAST('{CANARY}' AS INT64) AS STRING)"))
+    )
 
     assert error_of(result) == "SourceError: log.jsonl, line 3: not JSON"
     assert desk.warehouse.rows(RAW_ACCESS_LOG) == [opened("u1")]
@@ -323,8 +319,8 @@ def test_a_file_that_cannot_be_read_is_explained_by_its_source(desk: Desk) -> No
     ("changed", "message"),
     [
         (
-            OPENED.replace('NULL AS "offset"', '1.6 AS "offset"'),
-            "raw_access_log.offset: the query gives DECIMAL(2,1), the contract says INT64, for example Decimal('1.6'); "
+            OPENED.replace("CAST(NULL AS INT64) AS `offset`", "CAST(1.6 AS {fraction}) AS `offset`"),
+            "raw_access_log.offset: the query gives {fraction}, the contract says INT64, for example 1.6; "
             "cast it in the query; nothing was written",
         ),
         (
@@ -332,16 +328,22 @@ def test_a_file_that_cannot_be_read_is_explained_by_its_source(desk: Desk) -> No
             "raw_access_log: column fun is not in the contract; declare it in calback_assets/tables or leave it out",
         ),
         (
-            OPENED.replace(", NULL AS topic", ""),
+            OPENED.replace(", CAST(NULL AS STRING) AS topic", ""),
             "raw_access_log: column topic of the contract is missing from the data",
         ),
     ],
     ids=["lossy cast", "extra column", "missing column"],
 )
 def test_files_are_held_to_the_contract_too(desk: Desk, changed: str, message: str) -> None:
-    desk.give(RAW_ACCESS_LOG, files(OPENED))
+    desk.give(RAW_ACCESS_LOG, files(desk, OPENED))
 
-    assert error_of(desk.give(RAW_ACCESS_LOG, files(changed))) == f"ContractError: {message}"
+    expected = message.format(**desk.warehouse.types)
+    assert (
+        error_of(
+            desk.give(RAW_ACCESS_LOG, files(desk, changed.replace("{fraction}", desk.warehouse.types["fraction"])))
+        )
+        == f"ContractError: {expected}"
+    )
     assert desk.warehouse.rows(RAW_ACCESS_LOG) == [opened("u1")]
 
 
@@ -454,8 +456,8 @@ def test_a_materialization_of_a_query_says_what_a_person_wants_to_know(desk: Des
 
     assert said["row_count"] == 2
     assert said["dagster/partition_row_count"] == 2
-    assert said["dagster/uri"] == f"duckdb:///{desk.warehouse.path}#frequent_users"
-    assert said["warehouse_bytes"] > 0
+    assert said["dagster/uri"] == f"{desk.warehouse.uri}#frequent_users"
+    assert said.keys() >= set(desk.warehouse.figures)
     assert "event_date >= CAST('2024-01-10' AS DATE)" in said["sql"]
     assert "event_date < CAST('2024-01-11' AS DATE)" in said["sql"]
     assert said["dagster/column_lineage"] == TableColumnLineage(
@@ -484,7 +486,7 @@ def test_every_day_of_a_range_has_a_row_count_of_its_own(desk: Desk, shape: Shap
     result = desk.write(FREQUENT_USERS, rows, shape, FIVE_DAYS)
 
     assert [metadata(result, day)["row_count"] for day in FIVE_DAYS] == [0, 1, 2, 3, 4]
-    assert [row["row_count"] for row in ledger(desk)] == [0, 1, 2, 3, 4]
+    assert [row["row_count"] for row in desk.warehouse.ledger()] == [0, 1, 2, 3, 4]
 
 
 def bytes_of(folder: Path) -> bytes:
@@ -511,7 +513,7 @@ def personal_failures(folder: Path) -> list[object]:
 
 
 def test_no_personal_value_reaches_the_instance_the_log_or_an_exception(
-    warehouse: EmbeddedWarehouse, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    warehouse: WarehouseUnderTest, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (home := tmp_path / "instance").mkdir()
     with DagsterInstance.local_temp(str(home)) as instance:
@@ -574,7 +576,7 @@ def test_stale_days_are_rebuilt_in_order_and_reported(desk: Desk, tmp_path: Path
     ]
     assert metadata(result, days[2])["stale_days_rebuilt"] == 2
     assert metadata(result, days[0])["row_count"] == 2
-    assert not any(row["is_stale"] for row in ledger(desk))
+    assert not any(row["is_stale"] for row in desk.warehouse.ledger())
 
 
 def test_the_calendar_gives_a_model_the_bounds_of_its_day(tmp_path: Path) -> None:

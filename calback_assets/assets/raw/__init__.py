@@ -1,21 +1,29 @@
 """Assets of the group `raw`: what the sources sent. They know a source, and nothing of analytics."""
 
 from collections.abc import Callable
-from typing import Any
+from datetime import date
+from typing import Any, Protocol
 
 from dagster import AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, ResourceParam, asset
 
 from calback_assets.assets.owners import OWNERS
-from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.firestore import Snapshot as Documents
 from calback_assets.sources.firestore_files import FirestoreFiles
-from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Files, Snapshot
 
 _SHOWN_PROBLEMS = 20
+
+
+class DailySource(Protocol):
+    """Files or tables that the warehouse's engine reads itself."""
+
+    def day(self, day: date) -> FileQuery | TableQuery:
+        """The rows of one day."""
 
 
 def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
@@ -30,11 +38,11 @@ def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
         return _snapshot(firestore.meetings())
 
     @_raw(RAW_EVENTS, "googleanalytics", partitions)
-    def raw_events(ga4: ResourceParam[Ga4Files]) -> Files:
+    def raw_events(ga4: ResourceParam[DailySource]) -> Files:
         return Files(ga4.day)
 
     @_raw(RAW_ACCESS_LOG, "kafka", partitions)
-    def raw_access_log(access_log: ResourceParam[AccessLogFiles]) -> Files:
+    def raw_access_log(access_log: ResourceParam[DailySource]) -> Files:
         return Files(access_log.day)
 
     return [raw_users, raw_meetings, raw_events, raw_access_log]

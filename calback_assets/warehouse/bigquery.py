@@ -1,0 +1,498 @@
+"""The warehouse in BigQuery: the write contract, with native partitions.
+
+Everything that becomes a statement for BigQuery belongs here: publishing, guards, the ledger of partitions, reading.
+Jobs, their retries and their errors are in `bigquery_jobs`.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from tempfile import TemporaryFile
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from dagster_gcp import BigQueryResource
+from google.api_core import exceptions
+from google.cloud import bigquery
+from google.cloud.bigquery_storage_v1 import BigQueryReadClient
+from google.cloud.bigquery_storage_v1.types import DataFormat, ReadSession
+from sqlglot import exp
+
+from calback_assets.errors import CalbackError, ContractError, WarehouseError
+from calback_assets.partitions import SAME_DAY, Reach
+from calback_assets.tables import EVENT_DATE, Column, Table
+from calback_assets.warehouse.bigquery_jobs import FAILURES, Jobs, Limits, Purpose, explain, reader_of
+from calback_assets.warehouse.bigquery_schema import (
+    LABELS,
+    googlesql_type,
+    missing_columns,
+    nullable_schema_of,
+    table_of,
+)
+from calback_assets.warehouse.googlesql import Model, Template
+from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type, check_names
+from calback_assets.warehouse.warehouse import (
+    Session,
+    Statement,
+    Warehouse,
+    Written,
+    never_written,
+    newest_first,
+    progress,
+)
+
+_LEDGER = "partition_ledger"
+_LEDGER_SCHEMA = [
+    bigquery.SchemaField("table_name", "STRING", "REQUIRED"),
+    bigquery.SchemaField("event_date", "DATE", "REQUIRED"),
+    bigquery.SchemaField("row_count", "INT64", "REQUIRED"),
+    bigquery.SchemaField("run_id", "STRING", "REQUIRED"),
+    bigquery.SchemaField("is_stale", "BOOL", "REQUIRED"),
+    bigquery.SchemaField("cause", "STRING", "REQUIRED", description="The write that made this entry."),
+    bigquery.SchemaField("entered_at", "TIMESTAMP", "REQUIRED"),
+]
+_STAGED_FOR = timedelta(hours=6)
+"""After which a staging table that a killed process left behind is gone."""
+_PAGE_ROWS = 10_000
+_FOREIGN_DAY = "foreign day"
+_MARK = "calback: "
+"""Opens the messages that our own guards raise, which, unlike BigQuery's, hold no value."""
+
+
+class BigQueryWarehouse(Warehouse):
+    """A dataset with the tables in it."""
+
+    def __init__(
+        self,
+        bigquery_resource: BigQueryResource,
+        dataset: str,
+        dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None,
+        limits: Limits | None = None,
+        connect_reader: Callable[[bigquery.Client], BigQueryReadClient | None] = reader_of,
+    ) -> None:
+        """Name the dataset; nothing is called yet.
+
+        Args:
+            bigquery_resource: where it is; with project and location.
+            dataset: its name; it must exist.
+            dependents: for each table, the partitioned tables that read it and the days they read.
+            limits: bounds on every job.
+            connect_reader: makes the client of the Storage Read API beside a client.
+        """
+        self._resource = bigquery_resource
+        self._dataset = dataset
+        self._dependents = dependents or {}
+        self._limits = limits or Limits()
+        self._connect_reader = connect_reader
+        self._kept: list[BigQuerySession] | None = None
+
+    @contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Keep the client and what is known of the dataset between the sessions inside."""
+        self._kept = []
+        try:
+            yield
+        finally:
+            self._kept = None
+
+    @contextmanager
+    def session(self, *, read_only: bool = False) -> Iterator["BigQuerySession"]:
+        """A client that has seen the dataset.
+
+        Raises:
+            WarehouseError: no credentials, no permission, no such project or dataset, or the dataset lies elsewhere.
+        """
+        if self._kept:
+            yield self._kept[0]
+            return
+        project, location = self._resource.project or "", self._resource.location or ""
+        try:
+            with self._resource.get_client() as client:
+                jobs = Jobs(client, self._dataset, self._limits)
+                session = BigQuerySession(jobs, self._connect_reader(client), self._dependents)
+                session.prepare(read_only=read_only)
+        except FAILURES as error:
+            raise explain(error, project, self._dataset, location) from None
+        if self._kept is not None:
+            self._kept.append(session)
+        yield session
+
+
+class BigQuerySession(Session):
+    """One client and one dataset."""
+
+    failures = FAILURES
+
+    def __init__(
+        self,
+        jobs: Jobs,
+        reader: BigQueryReadClient | None,
+        dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+    ) -> None:
+        """Wrap the clients."""
+        self._jobs = jobs
+        self._reader = reader
+        self._client = jobs.client
+        self._dataset = bigquery.DatasetReference(jobs.client.project, jobs.dataset)
+        self._dependents = dependents
+
+    def prepare(self, *, read_only: bool) -> None:
+        """See that the dataset is there, and make the ledger where it is missing.
+
+        Raises:
+            WarehouseError: the dataset lies in another location.
+        """
+        found = self._client.get_dataset(self._dataset, retry=self._jobs.retry)
+        wanted = self._client.location
+        if found.location and wanted and found.location.upper() != wanted.upper():
+            raise WarehouseError(
+                f"dataset {self._dataset.dataset_id} lies in {found.location}, and CALBACK_BIGQUERY_LOCATION says "
+                f"{wanted}; set it to {found.location}"
+            )
+        if not read_only:
+            ledger = bigquery.Table(self._dataset.table(_LEDGER), schema=_LEDGER_SCHEMA)
+            ledger.description = "Which partition was written when, and which have become stale since; append only."
+            ledger.labels = LABELS
+            self._create(ledger)
+
+    @property
+    def uri(self) -> str:
+        """Where the tables live."""
+        return f"bigquery:///{self._dataset.project}/{self._dataset.dataset_id}"
+
+    def facts(self) -> Mapping[str, int]:
+        """Nothing: BigQuery tells the figures of each job."""
+        return {}
+
+    def template(self, model: Model) -> Template:
+        """The model as it is written."""
+        return model.bigquery_template
+
+    def redact(self, error: Exception) -> CalbackError:
+        """An error of BigQuery as one of ours, without the values that its message may quote."""
+        location = self._client.location or ""
+        return explain(error, self._dataset.project, self._dataset.dataset_id, location)
+
+    def records(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query by column name; for few rows."""
+        job = self._jobs.query(sql, Purpose("read", "", "", "read"))
+        return [dict(row.items()) for row in job.result(retry=self._jobs.retry)]
+
+    def ensure(self, table: Table) -> None:
+        """Make the table of the contract, or add nullable columns that the contract has gained.
+
+        Raises:
+            ContractError: the stored table differs in any other way.
+        """
+        wanted = table_of(table, self._dataset.table(table.name))
+        stored = self._stored(table)
+        if stored is None:
+            self._create(wanted)
+        elif missing := missing_columns(table, stored.schema):
+            stored.schema = [*stored.schema, *missing]
+            self._client.update_table(stored, ["schema"], retry=self._jobs.retry)
+
+    def _stored(self, table: Table) -> bigquery.Table | None:
+        try:
+            return self._client.get_table(self._dataset.table(table.name), retry=self._jobs.retry)
+        except exceptions.NotFound:
+            return None
+
+    def _create(self, table: bigquery.Table) -> None:
+        self._client.create_table(table, exists_ok=True, retry=self._jobs.retry)
+
+    def check_query(self, table: Table, sql: str) -> None:
+        """Compare the columns of a query with the contract without running it.
+
+        Raises:
+            ContractError: a column is missing, unknown, or of a type that would have to be cast.
+        """
+        given = {field.name: googlesql_type(field) for field in self._jobs.columns(sql)}
+        check_names(list(given), table)
+        for column in table.columns:
+            if arrow_type(given[column.name]) != arrow_type(column.type):
+                example = "a personal value" if column.is_personal else self._example(column, sql)
+                raise ContractError(
+                    f"{table.name}.{column.name}: the query gives {given[column.name]}, the contract says "
+                    f"{column.type}, for example {example}; cast it in the query; nothing was written"
+                )
+
+    def _example(self, column: Column, sql: str) -> str:
+        found = self.records(f"SELECT `{column.name}` FROM ({sql}) WHERE `{column.name}` IS NOT NULL LIMIT 1")
+        return repr(found[0][column.name]) if found else "NULL"
+
+    @contextmanager
+    def incoming(self, rows: ConformedRows, run_id: str, /) -> Iterator[str]:
+        """Rows from Python in a staging table, under the name by which a statement can select from them."""
+        table = rows.table
+        staging = self._dataset.table(f"staging_{table.name}_{run_id.replace('-', '')}")
+        # Without the contract's modes: its guards are in the statement that publishes.
+        made = bigquery.Table(staging, schema=nullable_schema_of(table))
+        made.expires = datetime.now(UTC) + _STAGED_FOR
+        made.labels = LABELS
+        with TemporaryFile() as parquet:
+            with pq.ParquetWriter(parquet, rows.schema) as writer:
+                for part in rows.slices():
+                    writer.write_table(part)
+            try:
+                self._create(made)
+                self._jobs.load(parquet, staging, list(made.schema), Purpose(run_id, table.name, "", "load"))
+                yield _quoted(staging.table_id)
+            finally:
+                self._client.delete_table(staging, not_found_ok=True, retry=self._jobs.retry)
+
+    def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
+        """Replace one partition by the rows of a query in one statement.
+
+        The days that may have become stale are marked before it, so that a crash in between costs a rebuild at most; if
+        the rows turn out to be the same, the marks are taken back.
+
+        Raises:
+            ContractError: the rows break the contract; the old partition stands.
+        """
+        that_day = _within(day, day + timedelta(days=1))
+        rippled = self._days(statement.ripple) if statement.ripple else []
+        before = self._fingerprint(table, that_day)
+        cause = f"{run_id} {table.name} {day} {datetime.now(UTC).isoformat()}"
+        stale = [f"(table_name = '{table.name}' AND {EVENT_DATE} IN ({_listed(rippled)}))"] if rippled else []
+        stale += [
+            f"(table_name = '{dependent}' AND {_within(*reach.dependents(day))})"
+            for dependent, reach in self._dependents.get(table.name, ())
+        ]
+        purpose = Purpose(run_id, table.name, str(day), "publish")
+        if stale:
+            self._mark(f"NOT is_stale AND ({' OR '.join(stale)})", cause, purpose, is_stale=True)
+        try:
+            job = self._publish(table, _merge(table, statement.sql, day), purpose)
+        except ContractError as error:
+            if _FOREIGN_DAY not in str(error):
+                raise
+            raise ContractError(self._foreign_day(table, statement.sql, day)) from None
+        if before is not None and self._fingerprint(table, that_day) == before:
+            self._mark(f"is_stale AND cause = '{cause}'", f"{cause} unchanged", purpose, is_stale=False)
+        row_count = self._written(job, table, that_day)
+        self._jobs.query(
+            f"INSERT INTO {_LEDGER} (table_name, event_date, row_count, run_id, is_stale, cause, entered_at) VALUES "
+            f"('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE, '{cause}', CURRENT_TIMESTAMP())",
+            Purpose(run_id, table.name, str(day), "ledger"),
+        )
+        progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
+        return Written(day, row_count, statement.sql, self._costs(job))
+
+    def replace_snapshot(self, table: Table, sql: str, run_id: str, /) -> Written:
+        """Replace an unpartitioned table in one statement; rows that are gone stay, marked.
+
+        Raises:
+            ContractError: the rows break the contract; the old table stands.
+        """
+        job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"))
+        row_count = self._count(table, "TRUE")  # With the rows that stay, marked.
+        progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
+        return Written(None, row_count, sql, self._costs(job))
+
+    def stale_days(self, table: Table) -> set[date]:
+        """Days of the table that were written before something they read changed."""
+        return set(self._days(f"SELECT {EVENT_DATE} FROM ({_latest()}) WHERE table_name = '{table.name}' AND is_stale"))
+
+    def days_of_run(self, table: Table, run_id: str) -> list[date]:
+        """The days of the table that a run has written and no later one has rewritten."""
+        return sorted(
+            self._days(
+                f"SELECT {EVENT_DATE} FROM ({_latest()}) WHERE table_name = '{table.name}' AND run_id = '{run_id}'"
+            )
+        )
+
+    def batches(
+        self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that a reference names, with all columns of the contract or those asked for, at most `limit`.
+
+        Raises:
+            WarehouseError: the table has never been written.
+        """
+        if self._stored(ref.table) is None:
+            raise never_written(ref.table.name)
+        schema = arrow_schema(ref.table, columns)
+        where = "" if ref.start is None or ref.end is None else _within(ref.start, ref.end)
+        found = self._streamed(ref.table, schema.names, where) or self._paged(ref.table, schema, where, limit)
+        missing = limit
+        for batch in found:
+            yield batch.select(schema.names).slice(0, missing).cast(schema)
+            if missing is not None:
+                missing -= batch.num_rows
+                if missing <= 0:
+                    return
+
+    def _streamed(self, table: Table, names: Sequence[str], where: str) -> Iterator[pa.RecordBatch] | None:
+        """Rows from the Storage Read API as they arrive, of these columns and days alone; None where it is denied.
+
+        A stream that breaks is resumed by Google's own client.
+        """
+        reader = self._reader
+        if reader is None:
+            return None
+        project = f"projects/{self._dataset.project}"
+        asked = ReadSession(
+            table=f"{project}/datasets/{self._dataset.dataset_id}/tables/{table.name}",
+            data_format=DataFormat.ARROW,
+            read_options=ReadSession.TableReadOptions(selected_fields=names, row_restriction=where),
+        )
+        try:
+            session = reader.create_read_session(parent=project, read_session=asked, max_stream_count=1)
+        except exceptions.PermissionDenied:
+            return None
+        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+        return (
+            pa.ipc.read_record_batch(pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema)
+            for stream in session.streams
+            for message in reader.read_rows(stream.name)  # type: ignore[no-untyped-call]
+        )
+
+    def _paged(self, table: Table, schema: pa.Schema, where: str, limit: int | None) -> Iterator[pa.RecordBatch]:
+        """Rows from the REST interface, as the pages of a query's result."""
+        only = f" WHERE {where}" if where else ""
+        at_most = "" if limit is None else f" LIMIT {limit}"
+        sql = f"SELECT {', '.join(map(_quoted, schema.names))} FROM {table.name}{only}{at_most}"
+        job = self._jobs.query(sql, Purpose("read", "", "", "read"))
+        yield from job.result(page_size=_PAGE_ROWS, retry=self._jobs.retry).to_arrow_iterable()
+
+    def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
+        """The newest rows of a table, or the first of a snapshot, in the order of its key; of the last days alone.
+
+        Raises:
+            WarehouseError: the table has never been written.
+        """
+        if self._stored(table) is None:
+            raise never_written(table.name)
+        query = newest_first(table).from_(exp.table_(table.name)).limit(limit)
+        if table.is_partitioned:
+            written = self._days(f"SELECT DISTINCT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}'")
+            last = max(written, default=date.max - timedelta(days=1))
+            query = query.where(_within(last - timedelta(days=limit), last + timedelta(days=1)))
+        return self.records(query.sql("bigquery"))
+
+    def _publish(self, table: Table, merge: str, purpose: Purpose) -> bigquery.QueryJob:
+        try:
+            return self._jobs.query(merge, purpose)
+        except exceptions.GoogleAPICallError as error:
+            own = re.search(rf"{_MARK}([^.]*)\.", str(error))
+            if own is None:
+                raise
+        raise ContractError(f"{table.name}.{own[1]}; nothing was written")
+
+    def _foreign_day(self, table: Table, sql: str, day: date) -> str:
+        (found,) = self.records(
+            f"SELECT MIN({EVENT_DATE}) AS foreign_day, COUNT(*) AS n FROM ({sql}) WHERE {EVENT_DATE} <> DATE '{day}'"
+        )
+        return (
+            f"{table.name}.{EVENT_DATE}: {found['n']} rows lie outside the partition {day} that is written, for "
+            f"example {found['foreign_day']}; nothing was written"
+        )
+
+    def _mark(self, where: str, cause: str, purpose: Purpose, *, is_stale: bool) -> None:
+        self._jobs.query(
+            f"INSERT INTO {_LEDGER} (table_name, event_date, row_count, run_id, is_stale, cause, entered_at) "
+            f"SELECT table_name, event_date, row_count, run_id, {is_stale}, '{cause}', CURRENT_TIMESTAMP() "
+            f"FROM ({_latest()}) WHERE {where}",
+            Purpose(purpose.run_id, purpose.table, purpose.partition, "mark" if is_stale else "unmark"),
+        )
+
+    def _fingerprint(self, table: Table, where: str) -> object:
+        """A digest of a partition's rows, or None where no other day hangs on whether it changed."""
+        if not any(reach != SAME_DAY for _, reach in self._dependents.get(table.name, ())):
+            return None
+        names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
+        row = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({names}))))"
+        return self.records(
+            f"SELECT COUNT(*) AS n, BIT_XOR(CAST(CONCAT('0x', SUBSTR({row}, 1, 15)) AS INT64)) AS digest "
+            f"FROM {table.name} WHERE {where}"
+        )
+
+    def _written(self, job: bigquery.QueryJob, table: Table, where: str) -> int:
+        if job.dml_stats is None:
+            return self._count(table, where)  # The emulator tells no more than how many rows were touched.
+        return job.dml_stats.inserted_row_count
+
+    def _count(self, table: Table, where: str) -> int:
+        return int(self.records(f"SELECT COUNT(*) AS n FROM {table.name} WHERE {where}")[0]["n"])
+
+    def _days(self, sql: str) -> list[date]:
+        return [row[EVENT_DATE] for row in self.records(sql)]
+
+    def _costs(self, job: bigquery.QueryJob) -> Mapping[str, int | str]:
+        location = job.location or self._client.location or ""
+        return {
+            "bytes_processed": job.total_bytes_processed or 0,
+            "bytes_billed": job.total_bytes_billed or 0,
+            "slot_milliseconds": job.slot_millis or 0,
+            "job": f"https://console.cloud.google.com/bigquery?project={self._dataset.project}"
+            f"&j=bq:{location}:{job.job_id}&page=queryresults",
+        }
+
+
+def _merge(table: Table, sql: str, day: date) -> str:
+    """One statement that deletes the day and inserts the rows: a reader sees all of the old or all of the new."""
+    names = ", ".join(map(_quoted, table.column_names))
+    return (
+        f"MERGE {table.name} AS target USING ({_guarded(table, sql, day)}) AS source ON FALSE "
+        f"WHEN NOT MATCHED BY SOURCE AND {_within(day, day + timedelta(days=1))} THEN DELETE "
+        f"WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({names})"
+    )
+
+
+def _merge_snapshot(table: Table, sql: str) -> str:
+    names = ", ".join(map(_quoted, table.column_names))
+    insert = f"WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({names})"
+    source = f"({_guarded(table, sql, None)}) AS source"
+    if not table.tombstone:
+        return f"MERGE {table.name} AS target USING {source} ON FALSE WHEN NOT MATCHED BY SOURCE THEN DELETE {insert}"
+    (key,) = table.key
+    news = ", ".join(f"{_quoted(name)} = source.{_quoted(name)}" for name in table.column_names)
+    return (
+        f"MERGE {table.name} AS target USING {source} ON target.{key} = source.{key} "
+        f"WHEN MATCHED THEN UPDATE SET {news} "
+        f"WHEN NOT MATCHED BY SOURCE AND {table.tombstone} IS NULL THEN UPDATE SET {table.tombstone} = "
+        f"CURRENT_TIMESTAMP() {insert}"
+    )
+
+
+def _guarded(table: Table, sql: str, day: date | None) -> str:
+    """The query with the contract's columns, which fails on a NULL in a required one and on a row of another day."""
+    return f"SELECT {', '.join(_guard(column, day) for column in table.columns)} FROM ({sql})"
+
+
+def _guard(column: Column, day: date | None) -> str:
+    name, value = _quoted(column.name), _quoted(column.name)
+    if column.required:
+        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column')})"
+    if column.name == EVENT_DATE and day is not None:
+        foreign = _failure(column, _FOREIGN_DAY)
+        value = f"IF({name} <> DATE '{day}', {foreign}, {value})"
+    return f"{value} AS {name}"
+
+
+def _failure(column: Column, problem: str) -> str:
+    return f"CAST(ERROR('{_MARK}{column.name}: {problem}.') AS {column.type})"
+
+
+def _latest() -> str:
+    """The ledger's last word on each partition."""
+    return (
+        f"SELECT * FROM {_LEDGER} WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, event_date "
+        "ORDER BY entered_at DESC) = 1"
+    )
+
+
+def _within(start: date, end: date) -> str:
+    return f"{EVENT_DATE} >= DATE '{start}' AND {EVENT_DATE} < DATE '{end}'"
+
+
+def _listed(days: Sequence[date]) -> str:
+    return ", ".join(f"DATE '{day}'" for day in days)
+
+
+def _quoted(name: str) -> str:
+    return f"`{name}`"

@@ -1,0 +1,148 @@
+"""What a warehouse offers to the I/O manager and to the checks, whichever engine it is.
+
+The shapes that both engines share belong here: sessions, statements, and what was written. No engine does.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, ClassVar, Protocol
+
+import pyarrow as pa
+from sqlglot import exp
+
+from calback_assets.errors import CalbackError, WarehouseError
+from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.googlesql import Model, Template
+from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema
+
+progress = logging.getLogger("calback_assets.progress")
+"""One record for each partition or snapshot written, with `table` and `day`; free where nobody listens."""
+
+
+def never_written(table_name: str) -> WarehouseError:
+    """The error of a reader that comes before the first writer."""
+    return WarehouseError(f"table {table_name} does not exist yet: materialize {table_name} first")
+
+
+def newest_first(table: Table) -> exp.Select:
+    """The query for `Session.newest`, without its limit and without a schema."""
+    order = ([f"{EVENT_DATE} DESC"] if table.is_partitioned else []) + [
+        name for name in table.key if name != EVENT_DATE
+    ]
+    return exp.select(*(exp.column(name, quoted=True) for name in table.column_names)).order_by(*order)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """A query in the engine's dialect that yields the rows of one partition or snapshot."""
+
+    sql: str
+    ripple: str | None = None
+    """Names other days (`event_date`) of the table that change with this one; run before the replacement."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """One replaced partition or snapshot."""
+
+    day: date | None
+    row_count: int
+    sql: str
+    facts: Mapping[str, int | str] = field(default_factory=dict)
+    """What the engine tells of the work, for the materialization's metadata."""
+
+
+class Session(Protocol):
+    """One open connection: reads, and writes that keep the contract."""
+
+    failures: ClassVar[tuple[type[Exception], ...]]
+    """What the engine raises, with messages that may quote data; `redact` makes one of ours of it."""
+
+    @property
+    def uri(self) -> str:
+        """Where the tables live."""
+
+    def facts(self) -> Mapping[str, int]:
+        """Figures of the warehouse as a whole."""
+
+    def template(self, model: Model) -> Template:
+        """The model in the engine's dialect, with its parameters still open."""
+
+    def redact(self, error: Exception) -> CalbackError:
+        """An error of the engine as one of ours, without the values that its message may quote."""
+
+    def ensure(self, table: Table) -> None:
+        """Make the table of the contract, or add nullable columns that the contract has gained.
+
+        Raises:
+            ContractError: the stored table differs in any other way.
+        """
+
+    def check_query(self, table: Table, sql: str) -> None:
+        """Compare the columns of a query with the contract without running it.
+
+        Raises:
+            ContractError: a column is missing, unknown, or of a type that would have to be cast.
+        """
+
+    def incoming(self, rows: ConformedRows, run_id: str, /) -> AbstractContextManager[str]:
+        """Rows from Python, under the name by which a statement can select from them."""
+
+    def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
+        """Replace one partition by the rows of a query, all or nothing, and mark the days that it made stale.
+
+        Raises:
+            ContractError: the rows break the contract; the old partition stands.
+        """
+
+    def replace_snapshot(self, table: Table, sql: str, run_id: str, /) -> Written:
+        """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
+
+        Raises:
+            ContractError: the rows break the contract; the old table stands.
+        """
+
+    def stale_days(self, table: Table) -> set[date]:
+        """Days of the table that were written before something they read changed."""
+
+    def days_of_run(self, table: Table, run_id: str) -> list[date]:
+        """The days of the table that a run has written and no later one has rewritten."""
+
+    def batches(
+        self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that a reference names, with all columns of the contract or those asked for, at most `limit`.
+
+        Batch by batch, in the contract's Arrow types, so that memory holds no more than one.
+
+        Raises:
+            WarehouseError: the table has never been written.
+        """
+
+    def read(self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None) -> pa.Table:
+        """All batches together."""
+        return pa.Table.from_batches(self.batches(ref, columns, limit), arrow_schema(ref.table, columns))
+
+    def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
+        """The newest rows of a table, or the first of a snapshot, in the order of its key.
+
+        Raises:
+            WarehouseError: the table has never been written.
+        """
+
+    def records(self, sql: str) -> list[dict[str, Any]]:
+        """The rows of a query by column name; for few rows."""
+
+
+class Warehouse(Protocol):
+    """Tables that outlive a run."""
+
+    def session(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
+        """A session that is closed whatever happens."""
+
+    def kept_open(self) -> AbstractContextManager[None]:
+        """Keep what is costly to open between the sessions inside."""

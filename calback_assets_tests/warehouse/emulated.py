@@ -1,0 +1,88 @@
+"""The BigQuery warehouse on the emulator and in a real project, for the tests that every warehouse must pass.
+
+Apart from the other helpers, because the emulator takes seconds to import.
+"""
+
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from types import MappingProxyType
+from uuid import uuid4
+
+from dagster_gcp import BigQueryResource
+from google.cloud import bigquery
+
+from calback_assets.partitions import Reach
+from calback_assets.tables import Table
+from calback_assets.warehouse.bigquery import BigQueryWarehouse
+from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery, client_of, resource_of
+from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets_tests.bigquery.emulator import client
+from calback_assets_tests.warehouse.helpers import CALENDAR, Row
+
+LOCATION = "asia-northeast3"
+
+
+class BigQueryUnderTest:
+    """A dataset of BigQuery."""
+
+    name = "bigquery"
+    types: Mapping[str, str] = MappingProxyType({"text": "STRING", "fraction": "FLOAT64"})
+
+    def __init__(self, client: bigquery.Client, resource: BigQueryResource, dataset: str) -> None:
+        self.client = client
+        self.resource = resource
+        self.dataset = dataset
+
+    @property
+    def uri(self) -> str:
+        return f"bigquery:///{self.client.project}/{self.dataset}"
+
+    @property
+    def figures(self) -> Collection[str]:
+        return ("bytes_processed", "bytes_billed", "slot_milliseconds", "job")
+
+    def quoted(self, name: str) -> str:
+        return f"`{name}`"
+
+    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+        return WarehouseIOManager(BigQueryWarehouse(self.resource, self.dataset, dependents), CALENDAR)
+
+    def rows(self, table: Table) -> list[Row]:
+        found = self.client.list_rows(self.client.get_table(f"{self.dataset}.{table.name}"))
+        return sorted((dict(row.items()) for row in found), key=lambda row: [(v is None, v) for v in row.values()])
+
+    def ledger(self) -> list[Row]:
+        latest: dict[tuple[str, date], Row] = {}
+        entries = self.client.list_rows(self.client.get_table(f"{self.dataset}.partition_ledger"))
+        for entry in sorted((dict(row.items()) for row in entries), key=lambda row: row["entered_at"]):
+            latest[entry["table_name"], entry["event_date"]] = entry
+        return [latest[key] for key in sorted(latest)]
+
+
+class EmulatedWarehouse(BigQueryUnderTest):
+    """BigQuery, as the emulator speaks it; each test has a project of its own."""
+
+    def __init__(self, url: str) -> None:
+        project = f"test-{uuid4().hex[:12]}"
+        super().__init__(client(url, project), EmulatedBigQuery(project=project, location=LOCATION), "calback")
+        made = bigquery.Dataset(f"{project}.calback")
+        made.location = LOCATION
+        self.client.create_dataset(made)
+
+
+@contextmanager
+def real_warehouse(project: str) -> Iterator[BigQueryUnderTest]:
+    """A dataset of its own in a real project, which is dropped at the end, and by its expiry where a test is killed."""
+    location = os.environ.get("CALBACK_BIGQUERY_LOCATION", LOCATION)
+    resource = resource_of(project, location)
+    connected = client_of(resource)
+    made = bigquery.Dataset(f"{project}.calback_test_{uuid4().hex[:12]}")
+    made.location = location
+    made.default_table_expiration_ms = 24 * 60 * 60 * 1000
+    connected.create_dataset(made)
+    try:
+        yield BigQueryUnderTest(connected, resource, made.dataset_id)
+    finally:
+        connected.delete_dataset(made, delete_contents=True)

@@ -21,11 +21,11 @@ compile_lock := $(bin)/uv pip compile pyproject.toml --group build --upgrade --q
 	--python-platform x86_64-manylinux_2_28 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo ui test lint bench lock clean
+.PHONY: help demo ui test test-gcp lint bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 demo: $(runtime) $(instance) $(input) ## Run the main job on the sample data and show the results
 	$(bin)/calback run
@@ -35,6 +35,9 @@ ui: $(runtime) $(instance) $(input) ## Open Dagit on it, for this machine only
 
 test: lint ## Run every check that CI runs
 	$(bin)/python -m pytest
+
+test-gcp: $(dev) ## Run the tests that need a real project, CALBACK_GCP_PROJECT, which is billed
+	$(bin)/python -m pytest -m gcp
 
 lint: $(dev) ## Check style, types and the direction of imports
 	$(bin)/ruff check

@@ -20,7 +20,7 @@ from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.duckdb import DuckDBSession
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Parameter
 from calback_assets.warehouse.io_manager import Calendar
-from calback_assets.warehouse.rows import arrow_type
+from calback_assets.warehouse.rows import ConformedRows, arrow_type
 
 Row = dict[str, Any]
 Tables = Mapping[str, Sequence[Row]]
@@ -121,7 +121,7 @@ def _empty_warehouse() -> DuckDBSession:
 def insert(session: DuckDBSession, table: Table, rows: Sequence[Row]) -> None:
     """Add rows to a table, past the write contract: what a test is given may be wrong on purpose."""
     if rows:
-        with session.incoming(arrow(table, rows)) as name:
+        with session.incoming(ConformedRows(arrow(table, rows), table), "run") as name:
             session.execute(f"INSERT INTO {SCHEMA}.{table.name} BY NAME FROM {name}")
 
 

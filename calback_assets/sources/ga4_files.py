@@ -5,9 +5,9 @@ What the events mean does not.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -28,33 +28,19 @@ from calback_assets.sources.coercion import (
 )
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.ga4 import FIELDS, OURS, REQUIRED, TIMESTAMP, ExportTable, tables_of, timestamps_of
 from calback_assets.sources.json_lines import file_error, json_objects, line_error
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
 _SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz")
 _FILE_NAME = re.compile(r"events_(intraday_)?(?P<day>\d{8})\.(parquet|jsonl|jsonl\.gz)")
-_REWRITTEN_FOR = timedelta(days=3)
-"""How long after its date Google may still rewrite a daily table."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_TIMESTAMP = "event_timestamp"
-_OURS = frozenset({EVENT_DATE, "is_final"})
-"""Columns that no file holds: they follow from the day and from the file's name."""
-_REQUIRED = tuple(column.name for column in RAW_EVENTS.columns if column.required and column.name not in _OURS)
-_FIELDS = {
-    "device_category": ("device", "category"),
-    "operating_system": ("device", "operating_system"),
-    "country": ("geo", "country"),
-    "app_version": ("app_info", "version"),
-}
-"""Columns that stand inside a struct of the export; every other column bears the export's own name."""
 
 
 @dataclass(frozen=True)
 class _ExportFile:
     path: Path
-    table_date: date
-    is_intraday: bool
+    table: ExportTable
 
     @property
     def is_parquet(self) -> bool:
@@ -87,7 +73,7 @@ class Ga4Files:
             SourceError: a file that is not what its name says, or two files for one table.
         """
         self._check_names()
-        files = [file for offset in (-1, 0, 1) if (file := self._file(day + timedelta(days=offset)))]
+        files = [file for tables in tables_of(day) if (file := self._file(tables))]
         queries = {file.path: self._query(file, day) for file in files}
 
         def explain(error: Exception) -> SourceError:
@@ -98,7 +84,7 @@ class Ga4Files:
             explain=explain,
             facts={
                 "files": ", ".join(file.path.name for file in files) or "none",
-                "intraday_files": sum(file.is_intraday for file in files),
+                "intraday_files": sum(file.table.is_intraday for file in files),
             },
         )
 
@@ -107,16 +93,15 @@ class Ga4Files:
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _file(self, table_date: date) -> _ExportFile | None:
-        """The file of one export date. The daily table is complete, so it wins over the intraday table."""
-        for is_intraday in (False, True):
-            stem = f"events_{'intraday_' if is_intraday else ''}{table_date:%Y%m%d}"
-            paths = [path for suffix in _SUFFIXES if (path := self._folder / f"{stem}{suffix}").exists()]
+    def _file(self, tables: Iterable[ExportTable]) -> _ExportFile | None:
+        """The file of one export date: that of the first of its tables that is there."""
+        for table in tables:
+            paths = [path for suffix in _SUFFIXES if (path := self._folder / f"{table.name}{suffix}").exists()]
             if len(paths) > 1:
                 names = " and ".join(path.name for path in paths)
                 raise SourceError(f"{self._folder}: {names} hold the same export table. Remove one of them.")
             if paths:
-                return _ExportFile(paths[0], table_date, is_intraday)
+                return _ExportFile(paths[0], table)
         return None
 
     def _check_names(self) -> None:
@@ -133,21 +118,17 @@ class Ga4Files:
         self._names_are_checked = True
 
     def _query(self, file: _ExportFile, day: date) -> str:
-        start, end = (
-            (datetime.combine(midnight, time.min, self._zone) - _EPOCH) // timedelta(microseconds=1)
-            for midnight in (day, day + timedelta(days=1))
-        )
-        today = self._now().astimezone(self._zone).date()
-        is_final = not file.is_intraday and file.table_date + _REWRITTEN_FOR < today
+        start, end = timestamps_of(day, self._zone)
+        is_final = file.table.is_final(self._now().astimezone(self._zone).date())
         if file.is_parquet:
             columns = _parquet_columns(self._engine.cursor(), file.path)
             scan = f"read_parquet({literal(str(file.path))})"
         else:
             columns, scan = _json_columns(), _json_scan(file.path)
         expressions = _expressions(file.path, columns)
-        timestamp = expressions[_TIMESTAMP]
+        timestamp = expressions[TIMESTAMP]
         if not file.is_parquet:  # Parquet's own statistics have told already that none is missing.
-            timestamp = f"coalesce({timestamp}, {failure(_missing(_TIMESTAMP))})"
+            timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
         expressions[EVENT_DATE] = f"DATE '{day}'"
         expressions["is_final"] = str(is_final).lower()
         selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
@@ -170,10 +151,10 @@ def _wanted() -> Mapping[str, DuckDBPyType]:
     structs: dict[str, list[str]] = {}
     wanted: dict[str, DuckDBPyType] = {}
     for column in RAW_EVENTS.columns:
-        if column.name in _FIELDS:
-            struct, field = _FIELDS[column.name]
+        if column.name in FIELDS:
+            struct, field = FIELDS[column.name]
             structs.setdefault(struct, []).append(f"{identifier(field)} {stored_type(column.type)}")
-        elif column.name not in _OURS:
+        elif column.name not in OURS:
             wanted[column.name] = stored_type(column.type)
     return wanted | {struct: DuckDBPyType(f"STRUCT({', '.join(fields)})") for struct, fields in structs.items()}
 
@@ -202,15 +183,15 @@ def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[s
         relation = engine.sql(f"SELECT * FROM read_parquet({file})")
         columns = dict(zip(relation.columns, relation.types, strict=True))
         nulls = engine.execute(
-            f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{_TIMESTAMP}'"
+            f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{TIMESTAMP}'"
         ).fetchone()
     except duckdb.Error:
         raise file_error(path, "not a complete Parquet file") from None
-    missing = [name for name in _REQUIRED if name not in columns]
+    missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise file_error(path, f"no column {missing[0]}, which every GA4 export has")
     if nulls and nulls[0]:
-        raise file_error(path, f"{_missing(_TIMESTAMP)} in {nulls[0]} rows")
+        raise file_error(path, f"{_missing(TIMESTAMP)} in {nulls[0]} rows")
     return columns
 
 
@@ -218,10 +199,10 @@ def _expressions(path: Path, columns: Mapping[str, DuckDBPyType]) -> dict[str, s
     """The SQL that reads each column of the contract from a file that has these columns."""
     expressions = {}
     for column in RAW_EVENTS.columns:
-        if column.name in _OURS:
+        if column.name in OURS:
             continue
         target = stored_type(column.type)
-        source_name, *field = _FIELDS.get(column.name, (column.name,))
+        source_name, *field = FIELDS.get(column.name, (column.name,))
         source, value, name = columns.get(source_name), identifier(source_name), source_name
         if field and source is not None:
             if source.id not in ("struct", "null"):
@@ -232,7 +213,7 @@ def _expressions(path: Path, columns: Mapping[str, DuckDBPyType]) -> dict[str, s
             expressions[column.name] = f"CAST(NULL AS {target})"
             continue
         expression = coerce(value, source, target, name=name, path=path)
-        if column.name in _REQUIRED and column.name != _TIMESTAMP:
+        if column.name in REQUIRED and column.name != TIMESTAMP:
             expression = f"coalesce({expression}, {failure(_missing(name))})"
         expressions[column.name] = expression
     return expressions
@@ -252,6 +233,6 @@ def _line_problems(path: Path) -> Iterator[SourceError]:
         for name, type_ in _wanted().items():
             if problem := mismatch(row.get(name), type_, name):
                 yield line_error(path, number, problem)
-        for name in _REQUIRED:
+        for name in REQUIRED:
             if row.get(name) is None:
                 yield line_error(path, number, _missing(name))

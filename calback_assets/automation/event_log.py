@@ -54,15 +54,24 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store events as `store_event` does, all of them or none."""
         with self._db_lock, ExitStack() as transactions:
-            self._batch.transactions, self._batch.open = transactions, {}
+            self._batch.transactions, self._batch.open, self._batch.newest = transactions, {}, {}
             try:
                 for entry in events:
                     super().store_event(entry)
+                for entry, event_id in self._batch.newest.values():
+                    with self.index_transaction() as index:
+                        super()._store_asset_event(index, entry, event_id)
             finally:
                 del self._batch.open
         for run_id in {entry.run_id for entry in events}:
             # Dagit follows a run by the changes of its file; with the file kept open they stand in the write-ahead log.
             os.utime(self.path_for_shard(run_id))
+
+    def _store_asset_event(self, _index: Connection, event: EventLogEntry, event_id: int, /) -> None:
+        """Note the event for the asset's own row: each kind overwrites its last there, so one a batch is written."""
+        key = (event.get_dagster_event().asset_key, event.dagster_event_type)
+        self._batch.newest.pop(key, None)  # The kinds share columns, so the order of the last ones counts.
+        self._batch.newest[key] = (event, event_id)
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has the table; asked for every event, and tables do not go away."""

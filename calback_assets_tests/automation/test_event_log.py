@@ -71,11 +71,15 @@ def shown(instance: DagsterInstance, run_id: str) -> dict[str, object]:
     log = instance.event_log_storage
     materialized = instance.fetch_materializations(VISITS, limit=100).records
     checks = log.get_asset_check_execution_history(IS_RIGHT, limit=5)
+    (asset_record,) = log.get_asset_records([VISITS])
+    newest = asset_record.asset_entry.last_materialization_record
     return {
         "events": [record.event_log_entry.dagster_event_type for record in log.get_records_for_run(run_id).records],
         "partitions": [record.partition_key for record in materialized],
         "metadata": [record.asset_materialization and record.asset_materialization.metadata for record in materialized],
         "materialized": log.get_materialized_partitions(VISITS),
+        "newest partition": newest and newest.partition_key,
+        "newest is of this run": asset_record.asset_entry.last_run_id == run_id == (newest and newest.run_id),
         "runs of the asset": {record.run_id for record in materialized} == {run_id},
         "checks": [check.status for check in checks],
     }

@@ -102,33 +102,28 @@ sightings AS (
   WHERE raw_events.user_id IS NOT NULL
   GROUP BY raw_events.user_pseudo_id, raw_events.event_timestamp
 ),
+known AS (
+  SELECT user_pseudo_id, 0 AS since, user_id FROM carried
+  UNION ALL
+  SELECT user_pseudo_id, since, user_id FROM sightings
+),
 changes AS (
   SELECT
     user_pseudo_id,
     since,
     user_id,
     LAG(user_id) OVER (PARTITION BY user_pseudo_id ORDER BY since) AS previous_user_id
-  FROM sightings
+  FROM known
   QUALIFY previous_user_id IS NULL OR previous_user_id != user_id
-),
-holders AS (
-  SELECT user_pseudo_id, since, user_id FROM changes
-  UNION ALL
-  -- Before the first sighting of the day: whoever held the device before, else whoever is seen first.
-  SELECT
-    COALESCE(carried.user_pseudo_id, changes.user_pseudo_id) AS user_pseudo_id,
-    0 AS since,
-    COALESCE(carried.user_id, changes.user_id) AS user_id
-  FROM (SELECT * FROM changes WHERE previous_user_id IS NULL) AS changes
-  FULL JOIN carried ON carried.user_pseudo_id = changes.user_pseudo_id
 ),
 spans AS (
   SELECT
     user_pseudo_id,
     user_id,
-    since,
+    -- Before the first sighting of the day: whoever held the device before, else whoever is seen first.
+    IF(previous_user_id IS NULL, 0, since) AS since,
     LEAD(since) OVER (PARTITION BY user_pseudo_id ORDER BY since) AS until
-  FROM holders
+  FROM changes
 ),
 analytics AS (
   SELECT

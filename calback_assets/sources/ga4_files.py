@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -121,7 +121,7 @@ class Ga4Files:
         start, end = timestamps_of(day, self._zone)
         is_final = file.table.is_final(self._now().astimezone(self._zone).date())
         if file.is_parquet:
-            columns = _parquet_columns(self._engine.cursor(), file.path)
+            columns = _parquet_columns(self._engine, file.path, file.path.stat().st_mtime_ns)
             scan = f"read_parquet({literal(str(file.path))})"
         else:
             columns, scan = _json_columns(), _json_scan(file.path)
@@ -172,7 +172,8 @@ def _json_scan(path: Path) -> str:
     )
 
 
-def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, DuckDBPyType]:
+@lru_cache(maxsize=8)  # A day, the one before it and the one after it read the same files.
+def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path, _modified_ns: int) -> Mapping[str, DuckDBPyType]:
     """The file's columns, from its footer alone.
 
     Raises:
@@ -180,9 +181,10 @@ def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[s
     """
     file = literal(str(path))
     try:
-        relation = engine.sql(f"SELECT * FROM read_parquet({file})")
+        reader = engine.cursor()
+        relation = reader.sql(f"SELECT * FROM read_parquet({file})")
         columns = dict(zip(relation.columns, relation.types, strict=True))
-        nulls = engine.execute(
+        nulls = reader.execute(
             f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{TIMESTAMP}'"
         ).fetchone()
     except duckdb.Error:

@@ -174,6 +174,7 @@ class DuckDBSession(Session):
         self._connection = connection
         self._dependents = dependents
         self._unsettled_rows = 0
+        self._is_small = False
         self.days_written = 0
 
     def prepare(self) -> None:
@@ -185,19 +186,24 @@ class DuckDBSession(Session):
         )
         ((largest,),) = self.execute(f"SELECT MAX(row_count) FROM {_LEDGER}")
         # DuckDB shares work out by row groups: for days that fit into one, other threads only cost, a fifth.
-        is_small = largest is not None and largest <= _ROW_GROUP_ROWS
-        self.execute("SET threads = 1" if is_small else "RESET threads")
+        self._is_small = largest is not None and largest <= _ROW_GROUP_ROWS
+        self._set_threads()
 
     def settle(self) -> None:
         """Bring what was written into the file's tables, and let go of the memory that it took.
 
         Left alone, a checkpoint takes memory by the days that it finds, and the cache grows to most of what there is.
         """
+        self.execute("RESET threads")  # However small the days are, together they are many row groups.
         self.execute("CHECKPOINT")
+        self._set_threads()
         self._unsettled_rows = 0
         with suppress(duckdb.OutOfMemoryException):  # More is in use: what could be freed has been.
             self.execute(f"SET memory_limit = '{_IDLE_MEMORY}'")
         self.execute("RESET memory_limit")
+
+    def _set_threads(self) -> None:
+        self.execute("SET threads = 1" if self._is_small else "RESET threads")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; every statement of a write goes through here."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from tempfile import TemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -60,6 +60,13 @@ _PAGE_ROWS = 10_000
 _FOREIGN_DAY = "foreign day"
 _MARK = "calback: "
 """Opens the messages that our own guards raise, which, unlike BigQuery's, hold no value."""
+
+
+class _Fingerprint(NamedTuple):
+    """Tells whether two sets of rows differ."""
+
+    rows: int
+    digest: int | None
 
 
 class BigQueryWarehouse(Warehouse):
@@ -192,8 +199,12 @@ class BigQuerySession(Session):
         if stored is None:
             self._create(wanted)
         elif missing := missing_columns(table, stored.schema):
-            stored.schema = [*stored.schema, *missing]
-            self._client.update_table(stored, ["schema"], retry=self._jobs.retry)
+            added = ", ".join(
+                f"ADD COLUMN IF NOT EXISTS {_quoted(field.name)} {googlesql_type(field)} "
+                f"OPTIONS (description = {exp.Literal.string(field.description or '').sql('bigquery')})"
+                for field in missing
+            )
+            self._jobs.query(f"ALTER TABLE {table.name} {added}", Purpose("schema", table.name, "", "add_columns"))
 
     def _stored(self, table: Table) -> bigquery.Table | None:
         try:
@@ -271,9 +282,13 @@ class BigQuerySession(Session):
             if _FOREIGN_DAY not in str(error):
                 raise
             raise ContractError(self._foreign_day(table, statement.sql, day)) from None
-        if before is not None and self._fingerprint(table, that_day) == before:
+        after = None if before is None else self._fingerprint(table, that_day)
+        if after is not None and after == before:
             self._mark(f"is_stale AND cause = '{cause}'", f"{cause} unchanged", purpose, is_stale=False)
-        row_count = self._written(job, table, that_day)
+        if job.dml_stats:
+            row_count = job.dml_stats.inserted_row_count
+        else:  # The emulator tells no more than how many rows were touched.
+            row_count = after.rows if after else self._count(table, that_day)
         self._jobs.query(
             f"INSERT INTO {_LEDGER} (table_name, event_date, row_count, run_id, is_stale, cause, entered_at) VALUES "
             f"('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE, '{cause}', CURRENT_TIMESTAMP())",
@@ -400,21 +415,17 @@ class BigQuerySession(Session):
             Purpose(purpose.run_id, purpose.table, purpose.partition, "mark" if is_stale else "unmark"),
         )
 
-    def _fingerprint(self, table: Table, where: str) -> object:
-        """A digest of a partition's rows, or None where no other day hangs on whether it changed."""
+    def _fingerprint(self, table: Table, where: str) -> "_Fingerprint | None":
+        """That of a partition, or None where no other day hangs on whether it changed."""
         if not any(reach != SAME_DAY for _, reach in self._dependents.get(table.name, ())):
             return None
         names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
         row = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({names}))))"
-        return self.records(
-            f"SELECT COUNT(*) AS n, BIT_XOR(CAST(CONCAT('0x', SUBSTR({row}, 1, 15)) AS INT64)) AS digest "
+        (found,) = self.records(
+            f"SELECT COUNT(*) AS row_count, BIT_XOR(CAST(CONCAT('0x', SUBSTR({row}, 1, 15)) AS INT64)) AS digest "
             f"FROM {table.name} WHERE {where}"
         )
-
-    def _written(self, job: bigquery.QueryJob, table: Table, where: str) -> int:
-        if job.dml_stats is None:
-            return self._count(table, where)  # The emulator tells no more than how many rows were touched.
-        return job.dml_stats.inserted_row_count
+        return _Fingerprint(found["row_count"], found["digest"])
 
     def _count(self, table: Table, where: str) -> int:
         return int(self.records(f"SELECT COUNT(*) AS n FROM {table.name} WHERE {where}")[0]["n"])

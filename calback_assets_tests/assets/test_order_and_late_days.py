@@ -241,7 +241,7 @@ def test_any_ranges_in_any_order_end_in_the_tables_of_a_chronological_build(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(derandomize=True, database=None, deadline=None, max_examples=40)
+@settings(derandomize=True, database=None, deadline=None, max_examples=20)
 @given(runs(), DOCUMENTS)
 def test_many_more_ranges_in_any_order_end_in_the_tables_of_a_chronological_build(
     order: list[Run], documents: dict[str, list[Row]]

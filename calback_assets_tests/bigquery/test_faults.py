@@ -19,10 +19,10 @@ from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import CALENDAR, FRAME, Desk, Shape, error_of, metrics
 
 PATIENT = Limits()
-HASTY = Limits(request_seconds=2)
+HASTY = Limits(request_seconds=1)
 """Gives a slow answer up and asks again."""
-SOON_GIVES_UP = Limits(patience_seconds=4)
-FAULTS = [*((fault, PATIENT) for fault in Fault), (SlowAnswer(3), HASTY)]
+SOON_GIVES_UP = Limits(patience_seconds=2)
+FAULTS = [*((fault, PATIENT) for fault in Fault), (SlowAnswer(1.5), HASTY)]
 PEOPLE = 3
 """Rows of the partition, so that half of it would be seen."""
 

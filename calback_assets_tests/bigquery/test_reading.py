@@ -4,6 +4,7 @@ The write contract's tests read over REST; here the same rows come both ways, an
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -99,6 +100,15 @@ def test_no_other_day_and_no_other_column_leaves_the_warehouse(desk: Desk, reade
     (asked,) = [session for session in reader.sessions if session.table.endswith("/daily_active_users")]
     assert list(asked.read_options.selected_fields) == ["dau", "mau"]
     assert asked.read_options.row_restriction == "event_date >= DATE '2024-01-10' AND event_date < DATE '2024-01-11'"
+
+
+@pytest.mark.usefixtures("desk")
+def test_a_few_rows_begin_no_stream(warehouse: StorageWarehouse, reader: Asked) -> None:
+    reader.sessions.clear()
+    with warehouse.opened().session() as session:
+        rows = session.read(TableRef(DAILY_ACTIVE_USERS, DAYS[0], DAYS[1] + timedelta(days=1)), ["dau"], limit=1)
+    assert rows.to_pylist() == [{"dau": 2}]
+    assert reader.sessions == []
 
 
 def test_of_a_large_partition_memory_holds_a_few_batches(warehouse: StorageWarehouse) -> None:

@@ -20,7 +20,7 @@ from calback_assets.tables import EVENT_DATE, TABLES, Column, Table
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 
-_TABLE = Table(
+REWRITTEN = Table(
     name="rewritten",
     description="Eight columns of the usual types.",
     grain="row",
@@ -45,7 +45,7 @@ def answer(work: Path, scale: Scale) -> list[Row]:
         work, scale.runs, {"ours": in_child(ours, _sums, rows=rows), "stock": in_child(stock, _sums, rows=rows)}
     )
     assert costs["ours"].made == costs["stock"].made, "they store different rows"
-    what = f"rewrite of {rows:,} × {len(_TABLE.columns)}"
+    what = f"rewrite of {rows:,} × {len(REWRITTEN.columns)}"
     return [
         Row("e", what, "s", costs["ours"].seconds, costs["stock"].seconds, "stock manager", 1.1),
         Row("e", f"{what}, peak memory", "MB", costs["ours"].megabytes, costs["stock"].megabytes, "stock manager", 1),
@@ -55,7 +55,7 @@ def answer(work: Path, scale: Scale) -> list[Row]:
 def ours(rows: int, folder: str) -> Work:
     """The rewrite through our I/O manager."""
     # The contracts are fixed where the platform runs; here one more is needed.
-    TABLES[_TABLE.name] = _TABLE
+    TABLES[REWRITTEN.name] = REWRITTEN
     warehouse = DuckDBWarehouse(Path(folder) / WAREHOUSE)
     return _rewrite(WarehouseIOManager(warehouse, Calendar(FIRST_DAY, FIRST_DAY, TIMEZONE)), rows, folder)
 
@@ -73,24 +73,25 @@ def _rewrite(manager: IOManager | IOManagerDefinition | DuckDBPandasIOManager, r
         resources = {"io_manager": manager}
         assert materialize([returning], partition_key=key, instance=records, resources=resources).success
 
-    write(_returning(_frame(rows, seed=1)))
-    new = _returning(_frame(rows, seed=2))
+    write(_returning(frame(rows, seed=1)))
+    new = _returning(frame(rows, seed=2))
     return lambda: write(new)
 
 
-def _returning(frame: pd.DataFrame) -> AssetsDefinition:
+def _returning(rows: pd.DataFrame) -> AssetsDefinition:
     @asset(
-        name=_TABLE.name,
+        name=REWRITTEN.name,
         partitions_def=DailyPartitionsDefinition(start_date=str(FIRST_DAY), timezone=TIMEZONE),
         metadata={"partition_expr": EVENT_DATE},
     )
     def rewritten() -> pd.DataFrame:
-        return frame
+        return rows
 
     return rewritten
 
 
-def _frame(rows: int, seed: int) -> pd.DataFrame:
+def frame(rows: int, seed: int) -> pd.DataFrame:
+    """Rows of the table, all of one day."""
     rng = np.random.default_rng(seed)
     start = pd.Timestamp(date.isoformat(FIRST_DAY), tz=TIMEZONE).tz_convert("UTC")
     return pd.DataFrame(
@@ -111,5 +112,5 @@ def _sums(folder: Path) -> list[tuple[object, ...]]:
     with duckdb.connect(str(folder / WAREHOUSE), read_only=True) as connection:
         return connection.execute(
             "SELECT COUNT(*), COUNT(DISTINCT user_id), SUM(events), SUM(bytes), COUNTIF(is_new), MAX(first_event_at), "
-            f"CAST(MIN({EVENT_DATE}) AS DATE) FROM {SCHEMA}.{_TABLE.name}"
+            f"CAST(MIN({EVENT_DATE}) AS DATE) FROM {SCHEMA}.{REWRITTEN.name}"
         ).fetchall()

@@ -44,6 +44,27 @@ class Row:
         return f"{value:,.0f} MB" if self.unit == "MB" else f"{value:,.2f} {self.unit}"
 
 
+@dataclass(frozen=True)
+class Losses:
+    """How many partitions were lost, ours beside those of a peer; ours should lose none."""
+
+    question: str
+    what: str
+    ours: int
+    our_writes: int
+    peers: int
+    peer_writes: int
+    peer_name: str
+
+    @property
+    def text(self) -> str:
+        """The row in Markdown."""
+        return (
+            f"| {self.question} | partitions lost: {self.what} | {self.ours} of {self.our_writes} "
+            f"| {self.peers} of {self.peer_writes} ({self.peer_name}) | | 0 | {'**not met**' if self.ours else 'met'} |"
+        )
+
+
 def markdown(rows: list[str], conditions: str) -> str:
     """The table, and under which conditions it was measured."""
     return "\n".join((_HEAD, *rows, "", conditions))

@@ -12,8 +12,8 @@ from uuid import uuid4
 from dagster import materialize
 
 from benchmarks.harness import Scale
-from benchmarks.rewrite import REWRITTEN, frame
-from benchmarks.stock_bigquery import DATASET, MANAGERS, QUIET, at_the_emulator, new_project, returning
+from benchmarks.rewrite import REWRITTEN, frame, returning
+from benchmarks.stock_bigquery import DATASET, MANAGERS, QUIET, at_the_emulator, new_project
 from benchmarks.table import Losses
 from benchmarks.workload import FIRST_DAY
 from calback_assets_tests.bigquery.emulator import Emulator, running_emulator

@@ -12,8 +12,8 @@ from dagster import AssetsDefinition, DailyPartitionsDefinition, asset, material
 
 from benchmarks.harness import Scale, Work, in_child, in_turns
 from benchmarks.platform_run import instance
-from benchmarks.rewrite import REWRITTEN, frame
-from benchmarks.stock_bigquery import DATASET, MANAGERS, QUIET, at_the_emulator, new_project, returning
+from benchmarks.rewrite import REWRITTEN, frame, returning
+from benchmarks.stock_bigquery import DATASET, MANAGERS, QUIET, at_the_emulator, new_project
 from benchmarks.table import Row
 from benchmarks.workload import FIRST_DAY, TIMEZONE
 from calback_assets_tests.bigquery.emulator import Emulator, client, running_emulator

@@ -69,16 +69,18 @@ def stock(rows: int, folder: str) -> Work:
 def _rewrite(manager: IOManager | IOManagerDefinition | DuckDBPandasIOManager, rows: int, folder: str) -> Work:
     records, key = instance(Path(folder)), str(FIRST_DAY)
 
-    def write(returning: AssetsDefinition) -> None:
+    def write(made: AssetsDefinition) -> None:
         resources = {"io_manager": manager}
-        assert materialize([returning], partition_key=key, instance=records, resources=resources).success
+        assert materialize([made], partition_key=key, instance=records, resources=resources).success
 
-    write(_returning(frame(rows, seed=1)))
-    new = _returning(frame(rows, seed=2))
+    write(returning(frame(rows, seed=1)))
+    new = returning(frame(rows, seed=2))
     return lambda: write(new)
 
 
-def _returning(rows: pd.DataFrame) -> AssetsDefinition:
+def returning(rows: pd.DataFrame) -> AssetsDefinition:
+    """The asset whose one partition every manager writes."""
+
     @asset(
         name=REWRITTEN.name,
         partitions_def=DailyPartitionsDefinition(start_date=str(FIRST_DAY), timezone=TIMEZONE),

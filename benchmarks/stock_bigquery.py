@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest.mock import patch
 
-import pandas as pd
-from dagster import AssetsDefinition, ConfigurableIOManagerFactory, DailyPartitionsDefinition, IOManager, asset
+from dagster import ConfigurableIOManagerFactory, IOManager
 from dagster_gcp_pandas import BigQueryPandasIOManager
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
@@ -18,7 +17,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from benchmarks.rewrite import REWRITTEN
 from benchmarks.workload import FIRST_DAY, TIMEZONE
-from calback_assets.tables import EVENT_DATE, TABLES
+from calback_assets.tables import TABLES
 from calback_assets.warehouse.bigquery import BigQueryWarehouse
 from calback_assets.warehouse.bigquery_jobs import EMULATOR_HOST, EmulatedBigQuery
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
@@ -82,17 +81,3 @@ def at_the_emulator(emulator: Emulator) -> Iterator[None]:
         patch.object(bigquery.Client, "_ensure_bqstorage_client", return_value=None),
     ):
         yield
-
-
-def returning(frame: pd.DataFrame) -> AssetsDefinition:
-    """The asset whose one partition both managers write."""
-
-    @asset(
-        name=REWRITTEN.name,
-        partitions_def=DailyPartitionsDefinition(start_date=str(FIRST_DAY), timezone=TIMEZONE),
-        metadata={"partition_expr": EVENT_DATE},
-    )
-    def rewritten() -> pd.DataFrame:
-        return frame
-
-    return rewritten

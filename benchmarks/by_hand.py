@@ -16,6 +16,7 @@ from benchmarks.harness import Work
 from benchmarks.platform_run import SCHEMA, WAREHOUSE
 from benchmarks.workload import TIMEZONE
 from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.sources.firestore import collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.tables import TABLES
 
@@ -67,14 +68,14 @@ def run_script(script: str, data: str, folder: str) -> Work:
     typed = json.loads(Path(script).read_text(encoding="utf-8"))
 
     def work() -> None:
-        firestore = FirestoreFiles(Path(data) / "firestore", DEVELOPMENT_KEY)
+        firestore = FirestoreFiles(Path(data) / "firestore", collections(DEVELOPMENT_KEY, tolerated=1.0))
         with duckdb.connect(str(Path(folder) / WAREHOUSE)) as connection:
             connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
             connection.execute(f"CREATE SCHEMA {SCHEMA}")
             for statement in typed["tables"]:
                 connection.execute(statement)
-            for name, read in (("raw_users", firestore.users), ("raw_meetings", firestore.meetings)):
-                connection.register("documents", read().rows)
+            for name in ("raw_users", "raw_meetings"):
+                connection.register("documents", firestore.snapshots([name], print)[name].rows)
                 connection.execute(f"INSERT INTO {SCHEMA}.{name} BY NAME SELECT * FROM documents")
                 connection.unregister("documents")
             for statement in typed["statements"]:

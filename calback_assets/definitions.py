@@ -19,6 +19,7 @@ from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
+from calback_assets.sources.firestore import FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
@@ -46,7 +47,7 @@ def _sources(settings: Settings) -> dict[str, object]:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    firestore = FirestoreFiles(settings.data_dir / "firestore", settings.pseudonym_key)
+    firestore = _firestore(settings)
     if settings.bigquery is None:
         return {
             "firestore": firestore,
@@ -63,6 +64,16 @@ def _sources(settings: Settings) -> dict[str, object]:
         "ga4": Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
         "access_log": AccessLogTable(catalog, given.project, given.access_log_table),
     }
+
+
+def _firestore(settings: Settings) -> FirestoreSource:
+    declared = collections(settings.pseudonym_key, settings.max_rejected_share)
+    if settings.firestore_project is None:
+        return FirestoreFiles(settings.data_dir / "firestore", declared)
+    from calback_assets.sources.firestore_client import connected
+    from calback_assets.sources.firestore_live import LiveFirestore
+
+    return LiveFirestore(settings.firestore_project, connected, declared)
 
 
 def build_defs(settings: Settings) -> Definitions:

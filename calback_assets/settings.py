@@ -46,6 +46,10 @@ class Settings:
     pseudonym_key: bytes = field(repr=False)
     bigquery: BigQuerySettings | None = None
     """None in the `local` deployment."""
+    firestore_project: str | None = None
+    """Where the app's own database is; None reads its collections from files."""
+    max_rejected_share: float = 0.01
+    """The share of a collection's documents of which something could not be taken, above which a snapshot fails."""
     frequent_min_days: int = 3
     """Active days that make a user frequent ("월 3회 이상 방문")."""
     frequent_window_days: int = 30
@@ -96,6 +100,8 @@ class Settings:
             timezone=_timezone(timezone),
             pseudonym_key=key.encode() if key else DEVELOPMENT_KEY,
             bigquery=_bigquery(environ) if deployment == "gcp" else None,
+            firestore_project=_firestore_project(environ, deployment),
+            max_rejected_share=_share("CALBACK_MAX_REJECTED_SHARE", environ, cls.max_rejected_share),
             frequent_min_days=_count(environ, "CALBACK_FREQUENT_MIN_DAYS", cls.frequent_min_days),
             frequent_window_days=_count(environ, "CALBACK_FREQUENT_WINDOW_DAYS", cls.frequent_window_days),
         )
@@ -121,6 +127,24 @@ def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
         timeout_seconds=_positive("CALBACK_BIGQUERY_TIMEOUT_SECONDS", timeout),
         maximum_bytes_billed=None if most is None else _positive("CALBACK_BIGQUERY_MAX_BYTES_BILLED", most),
     )
+
+
+def _firestore_project(environ: Mapping[str, str], deployment: str) -> str | None:
+    if deployment == "gcp" or environ.get("FIRESTORE_EMULATOR_HOST"):
+        # Firebase keeps names that begin so for emulators: there is no such project.
+        return environ.get("CALBACK_GCP_PROJECT") or "demo-calback"
+    return None
+
+
+def _share(name: str, environ: Mapping[str, str], default: float) -> float:
+    text = environ.get(name, str(default))
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise SettingsError(f"{name} is {text!r}; set it to a share from 0 to 1, such as 0.01 for one per cent")
+    return share
 
 
 def _positive(name: str, text: str) -> int:

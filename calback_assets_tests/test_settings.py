@@ -57,6 +57,7 @@ def test_every_variable_is_read() -> None:
         CALBACK_PSEUDONYM_KEY="geheim",
         CALBACK_FREQUENT_MIN_DAYS="2",
         CALBACK_FREQUENT_WINDOW_DAYS="7",
+        CALBACK_MAX_REJECTED_SHARE="0.05",
     ) == Settings(
         data_dir=Path("exports"),
         duckdb_path=Path("tables.duckdb"),
@@ -66,6 +67,24 @@ def test_every_variable_is_read() -> None:
         pseudonym_key=b"geheim",
         frequent_min_days=2,
         frequent_window_days=7,
+        max_rejected_share=0.05,
+    )
+
+
+def test_firestore_is_read_where_an_emulator_is_named_or_everything_is_in_google_cloud() -> None:
+    emulator = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080"}
+    assert settings().firestore_project is None
+    assert settings(**emulator).firestore_project == "demo-calback"
+    assert settings(**emulator, CALBACK_GCP_PROJECT="calback").firestore_project == "calback"
+    assert settings(**GCP).firestore_project == "calback"
+
+
+@pytest.mark.parametrize("value", ["", "1 %", "-0.1", "1.1", "nan"])
+def test_a_share_is_between_zero_and_one(value: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(CALBACK_MAX_REJECTED_SHARE=value)
+    assert str(caught.value) == (
+        f"CALBACK_MAX_REJECTED_SHARE is {value!r}; set it to a share from 0 to 1, such as 0.01 for one per cent"
     )
 
 

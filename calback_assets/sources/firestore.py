@@ -5,14 +5,16 @@ pictures and tokens are looked at for the facts derived from them and go no furt
 not belong here.
 
 Documents are schemaless: a missing or null field is nothing special, a field of another type becomes NULL and
-a `Problem`, and no document fails a snapshot.
+a `Problem`. No single document fails a snapshot; many of them do, as then it is the app that has changed.
 """
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -34,6 +36,7 @@ from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 
 _CHUNK = 250
 """Documents held as Python objects at a time."""
+_SHOWN_REASONS = 5
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "STRING": pa.string(),
     "INT64": pa.int64(),
@@ -74,14 +77,72 @@ class Snapshot:
     """When the collection was read: what it lacks was gone by then. Known also where there are no rows."""
 
 
-def users_snapshot(documents: Iterable[Document], *, snapshot_at: datetime, pseudonym_key: bytes) -> Snapshot:
+@dataclass(frozen=True)
+class _Field:
+    """Where a column comes from: a field of the document's data, and how its value is taken."""
+
+    name: str
+    take: Callable[[object], object]
+    absent: object = None
+
+
+@dataclass(frozen=True)
+class DocumentCollection:
+    """A collection of Firestore, and how its documents become rows of a table."""
+
+    name: str
+    table: Table
+    own: Mapping[str, Callable[[Document], object]]
+    """Columns that follow from the document itself."""
+    declared: Mapping[str, _Field]
+    """Columns that follow from one field of the document's data."""
+    tolerated: float
+    """The share of documents, of which something could not be taken, that a snapshot may hold."""
+
+    @property
+    def fields(self) -> Collection[str]:
+        """The fields of a document that are looked at, and no others: all that a source needs to ask for."""
+        return sorted({field.name for field in self.declared.values()})
+
+    def snapshot(self, documents: Iterable[Document], snapshot_at: datetime) -> Snapshot:
+        """Build the table chunk by chunk, so that a collection's documents never stand in memory together.
+
+        Raises:
+            SourceError: two documents with one id, or more than the tolerated share with what cannot be taken.
+        """
+        return _snapshot(self, documents, snapshot_at)
+
+
+class FirestoreSource(Protocol):
+    """Where the documents are: files, or the app's own database."""
+
+    def snapshots(self, tables: Collection[str], report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
+        """The collections of these tables, by table, as they were at one time.
+
+        Args:
+            tables: names of the tables.
+            report: told in a sentence how far a long reading has come.
+
+        Raises:
+            SourceError: the documents cannot be read, or break what `DocumentCollection.snapshot` demands.
+        """
+
+
+def collections(pseudonym_key: bytes, tolerated: float) -> Mapping[str, DocumentCollection]:
+    """Both collections, by the names of their tables.
+
+    Args:
+        pseudonym_key: key of the hash that stands for an e-mail address.
+        tolerated: see `DocumentCollection`.
+    """
+    return {declared.table.name: declared for declared in (_users(pseudonym_key, tolerated), _meetings(tolerated))}
+
+
+def _users(pseudonym_key: bytes, tolerated: float) -> DocumentCollection:
     """`userCollection` as `raw_users`.
 
     Lists that are absent count 0: the app writes them with the first entry. A picture or token that is absent
     is not set.
-
-    Raises:
-        SourceError: two documents with one id.
     """
 
     def email_hash(value: object) -> str | None:
@@ -99,17 +160,14 @@ def users_snapshot(documents: Iterable[Document], *, snapshot_at: datetime, pseu
         "requests_sent": _Field("reqSent", count, absent=0),
         "open_privacy": _Field("openPrivacy", boolean),
     }
-    return _snapshot(RAW_USERS, {"user_id": _document_id}, fields, documents, snapshot_at)
+    return DocumentCollection("userCollection", RAW_USERS, {"user_id": _document_id}, fields, tolerated)
 
 
-def meetings_snapshot(documents: Iterable[Document], *, snapshot_at: datetime) -> Snapshot:
+def _meetings(tolerated: float) -> DocumentCollection:
     """`meetingsCollection` as `raw_meetings`.
 
     The counts and the list of people are NULL where absent: such a document predates the field. No recurrence
     rule means that the meeting does not recur.
-
-    Raises:
-        SourceError: two documents with one id.
     """
     fields = {
         "owner_id": _Field("owner", string),
@@ -123,41 +181,18 @@ def meetings_snapshot(documents: Iterable[Document], *, snapshot_at: datetime) -
         "pending_involved_count": _Field("pendingInvolved", count),
     }
     own = {"meeting_id": _document_id, "is_pending": _is_pending}
-    return _snapshot(RAW_MEETINGS, own, fields, documents, snapshot_at)
+    return DocumentCollection("meetingsCollection", RAW_MEETINGS, own, fields, tolerated)
 
 
-@dataclass(frozen=True)
-class _Field:
-    """Where a column comes from: a field of the document's data, and how its value is taken."""
-
-    name: str
-    take: Callable[[object], object]
-    absent: object = None
-
-
-def _snapshot(
-    table: Table,
-    own: Mapping[str, Callable[[Document], object]],
-    fields: Mapping[str, _Field],
-    documents: Iterable[Document],
-    snapshot_at: datetime,
-) -> Snapshot:
-    """Builds the table chunk by chunk, so that a collection's documents never stand in memory together.
-
-    Args:
-        table: the contract.
-        own: columns that follow from the document itself.
-        fields: columns that follow from one field of the document's data.
-        documents: the collection.
-        snapshot_at: when it was read.
-    """
+def _snapshot(collection: DocumentCollection, documents: Iterable[Document], snapshot_at: datetime) -> Snapshot:
+    table, fields = collection.table, collection.declared
     of_every_document: Mapping[str, Callable[[Document], object]] = {
         "created_at": lambda document: document.created_at,
         "updated_at": lambda document: document.updated_at,
         "deleted_at": lambda _: None,
         "snapshot_at": lambda _: snapshot_at,
     }
-    own = {**of_every_document, **own}
+    own = {**of_every_document, **collection.own}
     schema = pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
     batches = []
     problems: dict[Problem, None] = {}  # A set that keeps the order: two columns may come from one field.
@@ -171,6 +206,7 @@ def _snapshot(
         batches.append(pa.record_batch(arrays, schema=schema))
     rows = pa.Table.from_batches(batches, schema=schema)
     _refuse_duplicates(table, rows.column(table.key[0]))
+    _refuse_too_many(collection, tuple(problems), rows.num_rows)
     return Snapshot(rows=rows, problems=tuple(problems), documents=rows.num_rows, snapshot_at=snapshot_at)
 
 
@@ -199,6 +235,19 @@ def _refuse_duplicates(table: Table, ids: pa.ChunkedArray) -> None:
     raise SourceError(
         f"{table.name}: document {repeated[0].as_py()} occurs more than once in one snapshot. "
         "Export the collection again, in one piece."
+    )
+
+
+def _refuse_too_many(collection: DocumentCollection, problems: Sequence[Problem], documents: int) -> None:
+    rejected = len({problem.document_id for problem in problems})
+    if rejected <= max(1, collection.tolerated * documents):
+        return
+    reasons = Counter(f"{problem.field}: {problem.reason}" for problem in problems).most_common(_SHOWN_REASONS)
+    listed = "; ".join(f"{reason} ({count:,} times)" for reason, count in reasons)
+    raise SourceError(
+        f"{collection.table.name}: {rejected:,} of {documents:,} documents ({rejected / documents:.1%}) hold what "
+        f"cannot be taken, more than {collection.tolerated:.1%}: {listed}. Nothing was written. See what the app writes there "
+        "now; to take the documents without these values, raise CALBACK_MAX_REJECTED_SHARE"
     )
 
 

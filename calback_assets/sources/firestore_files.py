@@ -4,11 +4,11 @@ Only the form of a line belongs here; what a document's fields become stands in 
 other way to read documents.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from calback_assets.sources.firestore import Document, Snapshot, meetings_snapshot, users_snapshot
+from calback_assets.sources.firestore import Document, DocumentCollection, FirestoreSource, Snapshot
 from calback_assets.sources.json_lines import json_objects, line_error
 from calback_assets.sources.schemaless import UnusableError, string, timestamp
 
@@ -16,37 +16,30 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of a snapshot without a file; no row carries it, as there are no rows."""
 
 
-class FirestoreFiles:
+class FirestoreFiles(FirestoreSource):
     """`userCollection.jsonl` and `meetingsCollection.jsonl` in one folder; without a file, no documents."""
 
-    def __init__(self, folder: Path, pseudonym_key: bytes) -> None:
+    def __init__(self, folder: Path, collections: Mapping[str, DocumentCollection]) -> None:
         """Reads nothing yet.
 
         Args:
             folder: holds the files; may be absent.
-            pseudonym_key: key of the hash that stands for an e-mail address.
+            collections: how documents become rows, by table.
         """
-        self._users = folder / "userCollection.jsonl"
-        self._meetings = folder / "meetingsCollection.jsonl"
-        self._pseudonym_key = pseudonym_key
+        self._folder = folder
+        self._collections = collections
 
-    def users(self) -> Snapshot:
-        """`userCollection` as of the file's modification time, which stays the same however often it is read.
+    def snapshots(self, tables: Collection[str], _report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
+        """Each as of its file's modification time, which stays the same however often it is read.
 
         Raises:
-            SourceError: a line that is not a document, or a document that occurs twice.
+            SourceError: a line that is not a document, a document that occurs twice, or too much that cannot be taken.
         """
-        return users_snapshot(
-            _documents(self._users), snapshot_at=_modified_at(self._users), pseudonym_key=self._pseudonym_key
-        )
-
-    def meetings(self) -> Snapshot:
-        """`meetingsCollection` as of the file's modification time.
-
-        Raises:
-            SourceError: a line that is not a document, or a document that occurs twice.
-        """
-        return meetings_snapshot(_documents(self._meetings), snapshot_at=_modified_at(self._meetings))
+        found = {}
+        for table in tables:
+            path = self._folder / f"{self._collections[table].name}.jsonl"
+            found[table] = self._collections[table].snapshot(_documents(path), _modified_at(path))
+        return found
 
 
 def _modified_at(path: Path) -> datetime:

@@ -6,6 +6,7 @@ here quotes a value: it may be a person's.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 _EXACT_DOUBLE = 2**53
@@ -27,8 +28,19 @@ class UnusableError(Exception):
         self.instead = instead
 
 
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """A value that no column can take, told by its kind alone: a map, a reference, a point on the globe."""
+
+    kind: str
+
+
 def _unusable(expected: str, value: object) -> UnusableError:
-    return UnusableError(f"expected {expected}, found {type(value).__name__}")
+    return UnusableError(f"expected {expected}, found {_kind(value)}")
+
+
+def _kind(value: object) -> str:
+    return value.kind if isinstance(value, Foreign) else type(value).__name__
 
 
 def string(value: object) -> str:

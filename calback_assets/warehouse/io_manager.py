@@ -5,6 +5,7 @@ knows warehouses and nothing of analytics.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from dagster import (
 from calback_assets.errors import ContractError
 from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day
 from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.firestore import Problem
 from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.googlesql import Model, Parameter
@@ -37,6 +39,7 @@ from calback_assets.warehouse.warehouse import Session, Statement, Warehouse, Wr
 Output: TypeAlias = Query | Files | Snapshot | pa.Table | pd.DataFrame
 
 _PREVIEW_ROWS = 5
+_SHOWN_PROBLEMS = 100
 _LOG_EVERY_SECONDS = 10.0
 
 
@@ -145,6 +148,7 @@ class _Write:
         )
         self._written: list[Written] = []
         self._facts: dict[date | None, Mapping[str, int | str]] = {}
+        self._problems: dict[str, MetadataValue[Any]] = {}
 
     def run(self, obj: Output) -> None:
         """Write every day, each replaced atomically."""
@@ -154,6 +158,7 @@ class _Write:
             self._files(obj)
         elif isinstance(obj, Snapshot):
             self._facts[None] = obj.facts
+            self._problems = _problems(obj.problems)
             self._rows(obj.rows)
         else:
             self._rows(obj)
@@ -275,6 +280,7 @@ class _Write:
             "dagster/partition_row_count" if written.day else "dagster/row_count": row_count,
             "sql": MetadataValue.md(f"```sql\n{written.sql}\n```"),
             **{name: _value(fact) for name, fact in {**self._facts.get(written.day, {}), **written.facts}.items()},
+            **self._problems,
         }
 
     def _pictures(self, obj: Output, day: date | None) -> dict[str, Any]:
@@ -299,6 +305,22 @@ def _ref(table: Table, last: date | None, days: int) -> TableRef:
     if last is None:
         return TableRef(table, None, None)
     return TableRef(table, last - timedelta(days=days - 1), last + timedelta(days=1))
+
+
+def _problems(problems: Sequence[Problem]) -> dict[str, MetadataValue[Any]]:
+    """What could not be taken, by reason and by document."""
+    reasons = Counter(f"{problem.field}: {problem.reason}" for problem in problems).most_common()
+    documents = [f"`{problem.document_id}` {problem.field}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
+    return {
+        "rejected_documents": MetadataValue.int(len({problem.document_id for problem in problems})),
+        "problems": MetadataValue.int(len(problems)),
+        "problems_by_reason": _listed([f"{reason}: {count:,}" for reason, count in reasons]),
+        "first_problems": _listed(documents),
+    }
+
+
+def _listed(lines: Sequence[str]) -> MetadataValue[Any]:
+    return MetadataValue.md("\n".join(f"- {line}" for line in lines) or "none")
 
 
 def _value(value: Parameter) -> MetadataValue[Any]:

@@ -3,7 +3,7 @@
 The shapes that cross between assets and warehouses belong here; no engine does.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.firestore import Problem
 from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import Table
 from calback_assets.warehouse.googlesql import Model, Parameter
@@ -59,3 +60,5 @@ class Snapshot:
 
     rows: pa.Table
     facts: Mapping[str, int | str]
+    problems: Sequence[Problem] = ()
+    """What of the source could not be taken."""

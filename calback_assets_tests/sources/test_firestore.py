@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.firestore import Document, Problem, Snapshot, meetings_snapshot, users_snapshot
+from calback_assets.sources.firestore import Document, Problem, Snapshot, collections
 from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 from calback_assets_tests.sources.helpers import MARK
 
@@ -22,14 +22,15 @@ CREATED = datetime(2024, 3, 14, 1, 2, 3, 456789, tzinfo=UTC)
 UPDATED = CREATED + timedelta(days=1)
 READ = CREATED + timedelta(days=2)
 KEY = b"key of a test"
+TAKEN_AS_THEY_ARE = collections(KEY, tolerated=1.0)
 
 
 def users(*documents: Document) -> Snapshot:
-    return users_snapshot(documents, snapshot_at=READ, pseudonym_key=KEY)
+    return TAKEN_AS_THEY_ARE["raw_users"].snapshot(documents, READ)
 
 
 def meetings(*documents: Document) -> Snapshot:
-    return meetings_snapshot(documents, snapshot_at=READ)
+    return TAKEN_AS_THEY_ARE["raw_meetings"].snapshot(documents, READ)
 
 
 def document(data: Mapping[str, object], id_: str = "id1") -> Document:
@@ -261,3 +262,41 @@ def test_nothing_personal_comes_out(user: dict[str, object], meeting: dict[str, 
     for snapshot in (users(document(user)), meetings(document(meeting))):
         assert MARK not in json.dumps(snapshot.rows.to_pylist(), default=str)
         assert MARK not in repr(snapshot.problems)
+
+
+def flagged(number: int, *, wrong: int) -> list[Document]:
+    return [document({"flag": "many" if index < wrong else 1}, f"{MARK}{index}") for index in range(number)]
+
+
+def test_one_per_cent_of_documents_with_what_cannot_be_taken_is_reported_and_more_fail() -> None:
+    strict = collections(KEY, tolerated=0.01)["raw_users"]
+    snapshot = strict.snapshot(flagged(200, wrong=2), READ)
+    assert [problem.document_id for problem in snapshot.problems] == [f"{MARK}0", f"{MARK}1"]
+    with pytest.raises(SourceError) as caught:
+        strict.snapshot(flagged(200, wrong=3), READ)
+    assert str(caught.value) == (
+        "raw_users: 3 of 200 documents (1.5%) hold what cannot be taken, more than 1.0%: flag: expected an integer, "
+        "found str (3 times). Nothing was written. See what the app writes there now; to take the documents without "
+        "these values, raise CALBACK_MAX_REJECTED_SHARE"
+    )
+
+
+def test_no_single_document_fails_a_small_collection() -> None:
+    strict = collections(KEY, tolerated=0.01)["raw_users"]
+    assert len(strict.snapshot(flagged(3, wrong=1), READ).problems) == 1
+
+
+def test_several_flaws_of_one_document_count_once() -> None:
+    strict = collections(KEY, tolerated=0.01)["raw_users"]
+    flawed = document({"flag": "many", "openPrivacy": "yes", "friends": "all"}, MARK)
+    assert len(strict.snapshot([flawed, *flagged(10, wrong=0)], READ).problems) == 3
+
+
+def test_only_fields_that_become_columns_are_asked_for() -> None:
+    declared = collections(KEY, tolerated=0.01)
+    assert list(declared["raw_users"].fields) == [
+        *("blockedUsers", "email", "flag", "friends", "openPrivacy", "photoUrl", "reqReceived", "reqSent", "token"),
+    ]
+    assert list(declared["raw_meetings"].fields) == [
+        *("content", "from", "involved", "isAllDay", "owner", "pendingInvolved", "recurrenceRule", "to"),
+    ]

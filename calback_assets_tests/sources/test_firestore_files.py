@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.firestore import Problem
+from calback_assets.sources.firestore import Problem, Snapshot, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets_tests.sources.helpers import MARK, write_lines
 
@@ -20,8 +20,10 @@ LINE = {
 }
 
 
-def files(folder: Path) -> FirestoreFiles:
-    return FirestoreFiles(folder, b"key of a test")
+def read(folder: Path) -> tuple[Snapshot, Snapshot]:
+    files = FirestoreFiles(folder, collections(b"key of a test", tolerated=1.0))
+    found = files.snapshots(("raw_users", "raw_meetings"), pytest.fail)
+    return found["raw_users"], found["raw_meetings"]
 
 
 def test_users_and_meetings_are_read_as_of_the_modification_time_of_their_file(tmp_path: Path) -> None:
@@ -29,7 +31,7 @@ def test_users_and_meetings_are_read_as_of_the_modification_time_of_their_file(t
     for name in ("userCollection.jsonl", "meetingsCollection.jsonl"):
         path = write_lines(tmp_path / name, [LINE, "", LINE | {"id": "x2", "data": {}}])
         os.utime(path, (modified.timestamp(), modified.timestamp()))
-    users, meetings = files(tmp_path).users(), files(tmp_path).meetings()
+    users, meetings = read(tmp_path)
     assert users.rows.column("user_id").to_pylist() == ["x1", "x2"]
     assert meetings.rows.column("meeting_id").to_pylist() == ["x1", "x2"]
     assert users.problems == (Problem("x1", "flag", "expected an integer, found str"),)
@@ -41,8 +43,7 @@ def test_users_and_meetings_are_read_as_of_the_modification_time_of_their_file(t
 
 @pytest.mark.parametrize("folder", ["absent", "."])
 def test_an_absent_file_is_an_empty_collection(tmp_path: Path, folder: str) -> None:
-    source = files(tmp_path / folder)
-    for snapshot in (source.users(), source.meetings()):
+    for snapshot in read(tmp_path / folder):
         assert (snapshot.rows.num_rows, snapshot.documents, snapshot.problems) == (0, 0, ())
         assert snapshot.snapshot_at == datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -69,7 +70,7 @@ def without(field: str) -> dict[str, object]:
 def test_a_line_that_is_no_document_is_named_and_not_quoted(tmp_path: Path, line: object, problem: str) -> None:
     path = write_lines(tmp_path / "userCollection.jsonl", [LINE, "", line])
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).users()
+        read(tmp_path)
     assert str(caught.value) == f"{path}, line 3: {problem}. {REMEDY}"
 
 
@@ -77,5 +78,5 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     path = tmp_path / "userCollection.jsonl"
     path.mkdir()
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).users()
+        read(tmp_path)
     assert str(caught.value) == f"{path}: Is a directory. Make the file readable."

@@ -1,22 +1,29 @@
 """Assets of the group `raw`: what the sources sent. They know a source, and nothing of analytics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, Protocol
 
-from dagster import AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, ResourceParam, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetOut,
+    AssetsDefinition,
+    BackfillPolicy,
+    DailyPartitionsDefinition,
+    Output,
+    ResourceParam,
+    asset,
+    multi_asset,
+)
 
 from calback_assets.assets.owners import OWNERS
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.firestore import Snapshot as Documents
-from calback_assets.sources.firestore_files import FirestoreFiles
+from calback_assets.sources.firestore import FirestoreSource
 from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Files, Snapshot
-
-_SHOWN_PROBLEMS = 20
 
 
 class DailySource(Protocol):
@@ -29,13 +36,22 @@ class DailySource(Protocol):
 def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
     """The four raw assets."""
 
-    @_raw(RAW_USERS, "firebase")
-    def raw_users(firestore: ResourceParam[FirestoreFiles]) -> Snapshot:
-        return _snapshot(firestore.users())
-
-    @_raw(RAW_MEETINGS, "firebase")
-    def raw_meetings(firestore: ResourceParam[FirestoreFiles]) -> Snapshot:
-        return _snapshot(firestore.meetings())
+    @multi_asset(
+        name="firestore_snapshot",
+        outs={
+            table.name: AssetOut(**_declared(table, "firebase"), is_required=False)
+            for table in (RAW_USERS, RAW_MEETINGS)
+        },
+        can_subset=True,
+    )
+    def firestore_snapshot(
+        context: AssetExecutionContext, firestore: ResourceParam[FirestoreSource]
+    ) -> Iterator[Output[Snapshot]]:
+        """Both collections, or the one that is asked for, read at one time before either is written."""
+        read = firestore.snapshots(sorted(context.selected_output_names), context.log.info)
+        for name, snapshot in read.items():
+            facts: dict[str, int | str] = {"documents": snapshot.documents, "read_at": snapshot.snapshot_at.isoformat()}
+            yield Output(Snapshot(snapshot.rows, facts, snapshot.problems), name)
 
     @_raw(RAW_EVENTS, "googleanalytics", partitions)
     def raw_events(ga4: ResourceParam[DailySource]) -> Files:
@@ -45,30 +61,27 @@ def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
     def raw_access_log(access_log: ResourceParam[DailySource]) -> Files:
         return Files(access_log.day)
 
-    return [raw_users, raw_meetings, raw_events, raw_access_log]
+    return [firestore_snapshot, raw_events, raw_access_log]
 
 
 def _raw(
-    table: Table, kind: str, partitions: DailyPartitionsDefinition | None = None
+    table: Table, kind: str, partitions: DailyPartitionsDefinition
 ) -> Callable[[Callable[..., Any]], AssetsDefinition]:
-    return asset(
+    declared: Callable[[Callable[..., Any]], AssetsDefinition] = asset(
         name=table.name,
-        group_name="raw",
-        description=table.description,
-        owners=OWNERS,
-        kinds={kind},
-        metadata=contract_metadata(table),
         partitions_def=partitions,
-        backfill_policy=BackfillPolicy.single_run() if partitions else None,
+        backfill_policy=BackfillPolicy.single_run(),
+        **_declared(table, kind),
     )
+    return declared
 
 
-def _snapshot(read: Documents) -> Snapshot:
-    """The rows, and a report of what could not be taken, by document id and reason."""
-    listed = "\n".join(
-        f"- `{problem.document_id}` {problem.field}: {problem.reason}" for problem in read.problems[:_SHOWN_PROBLEMS]
-    )
-    return Snapshot(
-        read.rows,
-        {"documents": read.documents, "problems": len(read.problems), "first_problems": listed or "none"},
-    )
+def _declared(table: Table, kind: str) -> dict[str, Any]:
+    """What Dagster shows of a raw asset."""
+    return {
+        "group_name": "raw",
+        "description": table.description,
+        "owners": OWNERS,
+        "kinds": {kind},
+        "metadata": contract_metadata(table),
+    }

@@ -24,13 +24,18 @@ _KNOWS_NO_GUESTS = -180
 """Before this day meetings had no `involved` and no `pendingInvolved`."""
 
 _FLAWED = 0.06
-"""Share of the documents from before the first day in which a field is missing or of a wrong type."""
+"""Share of the documents from before the first day in which a field is missing, null or of a wrong type."""
+
+_WRONG_TYPES_PER_MILLE = 5
+"""Fewer than so many of a collection's documents have a field of a wrong type: a reader may refuse 10."""
 
 _COLOURS = ("#ff8a80", "#ffd180", "#a7ffeb", "#82b1ff", "#b388ff")
 _RULES = ("FREQ=WEEKLY;BYDAY=MO;COUNT=10", "FREQ=DAILY;COUNT=5", "FREQ=MONTHLY;BYMONTHDAY=1")
 
 _ABSENT = object()
-_USER_FLAWS: tuple[tuple[str, Any], ...] = (
+Flaws = tuple[tuple[str, Any], ...]
+"""Fields, and what stands in their place."""
+_USER_FLAWS: Flaws = (
     ("openPrivacy", _ABSENT),
     ("openPrivacy", "true"),
     ("flag", "3"),
@@ -40,7 +45,7 @@ _USER_FLAWS: tuple[tuple[str, Any], ...] = (
     ("email", _ABSENT),
     ("reqReceived", _ABSENT),
 )
-_MEETING_FLAWS: tuple[tuple[str, Any], ...] = (
+_MEETING_FLAWS: Flaws = (
     ("involved", "not-a-list"),
     ("owner", None),
     ("owner", 42),
@@ -131,7 +136,7 @@ class Firestore:
         repeats, all_day = rng.random(count) < 0.07, rng.random(count) < 0.12
         colour = rng.integers(0, len(_COLOURS), size=count)
         knows_guests = meetings.created >= day_start(_KNOWS_NO_GUESTS)
-        flaw = self._flaws(meetings.created, len(_MEETING_FLAWS))
+        flaw = self._flaws(meetings.created, _MEETING_FLAWS)
         for row, owner in enumerate(meetings.owner.tolist()):
             document_id = f"pending{ids[row]}" if is_proposal[row] else ids[row]
             data: Document = {
@@ -159,7 +164,7 @@ class Firestore:
         friends, received, sent = self._friendships()
         has_photo, has_token, is_open = (rng.random(count) < share for share in (0.6, 0.85, 0.7))
         blocked = np.where(rng.random(count) < 0.01, self._somebody_else(np.arange(count), joined), np.arange(count))
-        flaw = self._flaws(joined, len(_USER_FLAWS))
+        flaw = self._flaws(joined, _USER_FLAWS)
         for row, uid in enumerate(self._uids[:count]):
             data: Document = {
                 "name": f"Name {row:06d}",
@@ -189,17 +194,23 @@ class Firestore:
             to_target[target].append(self._uids[sender])
         return friends, received, sent
 
-    def _flaws(self, created: Ints, kinds: int) -> Ints:
+    def _flaws(self, created: Ints, flaws: Flaws) -> Ints:
         """The number of each document's flaw, -1 for none; only old documents have one."""
-        flawed = (created < day_start(0)) & (self._rng.random(len(created)) < _FLAWED)
-        return np.where(flawed, self._rng.integers(0, kinds, size=len(created)), -1)
+        draw = self._rng.random(len(created))
+        kind = self._rng.integers(0, len(flaws), size=len(created))
+        flawed = (created < day_start(0)) & (draw < _FLAWED)
+        is_wrong_type = np.array([value is not _ABSENT and value is not None for _, value in flaws])
+        of_wrong_type = np.flatnonzero(flawed & is_wrong_type[kind])
+        most = max(len(created) * _WRONG_TYPES_PER_MILLE - 1, 0) // 1000
+        flawed[of_wrong_type[np.argsort(draw[of_wrong_type])][most:]] = False
+        return np.where(flawed, kind, -1)
 
 
 def _document(document_id: str, created: str, updated: str, data: Document) -> Document:
     return {"id": document_id, "create_time": created, "update_time": updated, "data": data}
 
 
-def _spoil(data: Document, flaws: tuple[tuple[str, Any], ...], number: int) -> None:
+def _spoil(data: Document, flaws: Flaws, number: int) -> None:
     if number < 0:
         return
     field, value = flaws[number]

@@ -15,6 +15,7 @@ import pytest
 
 if TYPE_CHECKING:
     from calback_assets_tests.bigquery.emulator import Emulator
+    from calback_assets_tests.firestore.server import Firestore
 
 
 def _refuse_the_network(event: str, args: tuple[object, ...]) -> None:
@@ -69,3 +70,13 @@ def emulator() -> "Iterator[Emulator]":
 
     with running_emulator() as started:
         yield started
+
+
+@pytest.fixture
+def firestore(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Firestore]":
+    """An empty Firestore, which every client of this process reaches while the test runs."""
+    from calback_assets_tests.firestore.server import Firestore  # Few tests need the client library.
+
+    with Firestore() as serving:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", serving.host)
+        yield serving

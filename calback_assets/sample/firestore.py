@@ -103,7 +103,8 @@ class Firestore:
         return self._between(self._people.created[person], day_start(0))
 
     def _between(self, begin: Ints, end: int) -> Ints:
-        return begin + (self._rng.random(len(begin)) * (end - begin)).astype(np.int64)
+        # What a session made after midnight of the last day lies after the end.
+        return begin + (self._rng.random(len(begin)) * np.maximum(end - begin, 0)).astype(np.int64)
 
     def _somebody_else(self, person: Ints, time: Ints) -> Ints:
         """For each, somebody who had signed up by then; the person again where there was nobody else."""

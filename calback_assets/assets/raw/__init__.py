@@ -48,7 +48,7 @@ def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
         context: AssetExecutionContext, firestore: ResourceParam[FirestoreSource]
     ) -> Iterator[Output[Snapshot]]:
         """Both collections, or the one that is asked for, read at one time before either is written."""
-        read = firestore.snapshots(sorted(context.selected_output_names), context.log.info)
+        read = firestore.snapshots(sorted(key.path[-1] for key in context.selected_asset_keys), context.log.info)
         for name, snapshot in read.items():
             facts: dict[str, int | str] = {"documents": snapshot.documents, "read_at": snapshot.snapshot_at.isoformat()}
             yield Output(Snapshot(snapshot.rows, facts, snapshot.problems), name)

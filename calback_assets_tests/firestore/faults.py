@@ -5,17 +5,13 @@ When and how often is decided here. What the client should make of it is not.
 
 from collections.abc import Callable
 from threading import Event, Lock
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import grpc
 
 from calback_assets_tests.firestore.refusal import Refusal
 
 _Act = Callable[[grpc.ServicerContext], None]
-
-
-def _anything(_: Any) -> bool:
-    return True
 
 
 class Fault:
@@ -25,13 +21,13 @@ class Fault:
         fired: how often it has happened.
     """
 
-    def __init__(self, act: _Act, method: str | None, after: int, times: int | None, when: Callable[[Any], bool]):
+    def __init__(self, act: _Act, method: str | None, where: "Where") -> None:
         self.fired = 0
         self._act = act
         self._method = method
-        self._after = after
-        self._times = times
-        self._when = when
+        self._after = where.get("after", 0)
+        self._times = where.get("times", 1)
+        self._when = where.get("when", lambda _: True)
         self._lock = Lock()
         self._happened = Event()
 
@@ -60,44 +56,37 @@ class Fault:
         self._act(context)
 
 
-class Faults:
-    """The faults of a server, which can be added while it serves; a call meets those that are there when it arrives.
+class Where(TypedDict, total=False):
+    """Which calls a fault happens to, when, and how often."""
 
-    Each method takes the same:
-        method: `RunQuery`, `Commit` and so on; None for every one.
-        after: how many messages of the call are sent first. A call with one answer has one message: with 1 the work
-            is done and its answer lost.
-        times: how often it happens; None for good.
-        when: which requests it happens to, given the protocol's message.
+    after: int
+    """How many messages of a call are sent first, by default none. A call with one answer has one message: after 1
+    the work is done and the answer lost."""
+    times: int | None
+    """How often it happens, by default once; None for good."""
+    when: Callable[[Any], bool]
+    """Which requests it happens to, given the protocol's message; by default every one."""
+
+
+class Faults:
+    """The faults of a server, to which can be added while it serves.
+
+    A call meets those that are there when it arrives. Each is for one method, `RunQuery` or `Commit` say, or for
+    every one when that is None.
     """
 
     def __init__(self) -> None:
         self._faults: list[Fault] = []
 
-    def fail(
-        self,
-        code: grpc.StatusCode,
-        method: str | None = None,
-        *,
-        after: int = 0,
-        times: int | None = 1,
-        when: Callable[[Any], bool] = _anything,
-    ) -> Fault:
+    def fail(self, code: grpc.StatusCode, method: str | None = None, **where: Unpack[Where]) -> Fault:
         """Ends calls with a status."""
 
         def act(_: grpc.ServicerContext) -> None:
             raise Refusal(code, "an injected fault")
 
-        return self._add(Fault(act, method, after, times, when))
+        return self._add(act, method, where)
 
-    def stall(
-        self,
-        method: str | None = None,
-        *,
-        after: int = 0,
-        times: int | None = 1,
-        when: Callable[[Any], bool] = _anything,
-    ) -> Fault:
+    def stall(self, method: str | None = None, **where: Unpack[Where]) -> Fault:
         """Sends nothing more until the client's deadline is over, or it has gone."""
 
         def act(context: grpc.ServicerContext) -> None:
@@ -105,23 +94,15 @@ class Faults:
             if context.add_callback(over.set):
                 over.wait()
 
-        return self._add(Fault(act, method, after, times, when))
+        return self._add(act, method, where)
 
-    def call(
-        self,
-        hook: Callable[[], object],
-        method: str | None = None,
-        *,
-        after: int = 0,
-        times: int | None = 1,
-        when: Callable[[Any], bool] = _anything,
-    ) -> Fault:
+    def call(self, hook: Callable[[], object], method: str | None = None, **where: Unpack[Where]) -> Fault:
         """Calls a function of the test, before the next message is made and sent."""
 
         def act(_: grpc.ServicerContext) -> None:
             hook()
 
-        return self._add(Fault(act, method, after, times, when))
+        return self._add(act, method, where)
 
     def clear(self) -> None:
         """Lets every later call alone."""
@@ -131,6 +112,7 @@ class Faults:
         """The faults that can happen to a call."""
         return [fault for fault in self._faults if fault.meets(method, request)]
 
-    def _add(self, fault: Fault) -> Fault:
+    def _add(self, act: _Act, method: str | None, where: Where) -> Fault:
+        fault = Fault(act, method, where)
         self._faults = [*self._faults, fault]
         return fault

@@ -8,7 +8,8 @@ import re
 from calback_assets_tests.firestore.refusal import invalid
 
 _RESERVED = re.compile(r"__.*__", re.DOTALL)
-_NUMERIC = re.compile(r"__id(-?\d+)__")
+_NUMERIC = re.compile(r"__id(-?[0-9]{1,19})__")
+_INT64 = range(-(2**63), 2**63)
 _MAX_BYTES = 1500
 
 Key = tuple[bytes, ...]
@@ -20,9 +21,16 @@ def sort_key(path: str) -> Key:
 
 
 def _segment_key(segment: str) -> bytes:
-    if numeric := _NUMERIC.fullmatch(segment):
-        return b"\0" + (int(numeric[1]) + 2**63).to_bytes(8)
-    return b"\1" + segment.encode()
+    number = _number(segment)
+    if number is None:
+        return b"\1" + segment.encode()
+    return b"\0" + (number - _INT64.start).to_bytes(8)
+
+
+def _number(segment: str) -> int | None:
+    """The number of an id that is one, as those of imported Datastore entities are."""
+    found = _NUMERIC.fullmatch(segment)
+    return int(found[1]) if found and int(found[1]) in _INT64 else None
 
 
 def is_reserved(name: str) -> bool:
@@ -65,7 +73,7 @@ def check_ids(path: str) -> None:
         Refusal: an id is one of those that it does not take.
     """
     for segment in path.split("/"):
-        if segment in (".", "..") or (is_reserved(segment) and not _NUMERIC.fullmatch(segment)):
+        if segment in (".", "..") or (is_reserved(segment) and _number(segment) is None):
             raise invalid(f'Resource id "{segment}" is invalid because it is reserved.')
         if len(segment.encode()) > _MAX_BYTES:
             raise invalid(f"A resource id is longer than {_MAX_BYTES} bytes.")

@@ -20,6 +20,14 @@ _Direction: TypeAlias = types.StructuredQuery.Direction
 _Operator: TypeAlias = types.StructuredQuery.FieldFilter.Operator
 _Condition: TypeAlias = Callable[[Any], bool]
 
+_NAME_OPERATORS = (
+    _Operator.EQUAL,
+    _Operator.LESS_THAN,
+    _Operator.LESS_THAN_OR_EQUAL,
+    _Operator.GREATER_THAN,
+    _Operator.GREATER_THAN_OR_EQUAL,
+)
+
 
 class Query:
     """One query at one time.
@@ -86,7 +94,7 @@ class Query:
     def _filter_field(self, field_filter: Any) -> None:
         path, operator, value = field_filter.field.field_path, field_filter.op, field_filter.value
         if path == _NAME:
-            self._filter_name(operator, self._key(value))
+            self._filter_name(operator, value)
         elif operator == _Operator.EQUAL:
             names = field_names(path)
             if value.WhichOneof("value_type") is None:
@@ -95,17 +103,18 @@ class Query:
         else:
             raise unserved(f"a filter {_Operator(operator).name} on {path}")
 
-    def _filter_name(self, operator: int, key: Key) -> None:
+    def _filter_name(self, operator: int, value: Any) -> None:
+        if operator not in _NAME_OPERATORS:
+            raise unserved(f"a filter {_Operator(operator).name} on {_NAME}")
+        key = self._key(value)
         if operator in (_Operator.EQUAL, _Operator.GREATER_THAN_OR_EQUAL):
             self._begin_at(first_from(self._entries, key))
         if operator in (_Operator.EQUAL, _Operator.LESS_THAN_OR_EQUAL):
             self._end_at(first_after(self._entries, key))
-        elif operator == _Operator.GREATER_THAN:
+        if operator == _Operator.GREATER_THAN:
             self._begin_at(first_after(self._entries, key))
-        elif operator == _Operator.LESS_THAN:
+        if operator == _Operator.LESS_THAN:
             self._end_at(first_from(self._entries, key))
-        elif operator != _Operator.GREATER_THAN_OR_EQUAL:
-            raise unserved(f"a filter {_Operator(operator).name} on {_NAME}")
 
     def _cut_at_cursors(self) -> None:
         for name, is_start in (("start_at", True), ("end_at", False)):

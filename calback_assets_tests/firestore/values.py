@@ -25,6 +25,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _MAX_DEPTH = 20
 _MAX_DOCUMENT_BYTES = 1_048_576
 _MAX_NAME_BYTES = 1500
+_SECONDS = range(-62_135_596_800, 253_402_300_800)
+"""Of the years 1 to 9999."""
 _QUERY_ONLY = {"field_reference_value", "variable_reference_value", "function_value", "pipeline_value"}
 
 
@@ -141,6 +143,11 @@ def replace_at(fields: Fields, names: tuple[str, ...], value: Any) -> None:
         del fields[last]
 
 
+def encoded_fields(document: Any) -> bytes:
+    """The fields alone, for a comparison that a NaN does not disturb."""
+    return bytes(Document(fields=document.fields).SerializeToString(deterministic=True))
+
+
 def check_stored(document: Any, path: str) -> None:
     """Holds a document that a client writes to Firestore's limits, and cuts its times to microseconds.
 
@@ -180,7 +187,10 @@ def _size(value: Any, depth: int) -> int:
     if kind in ("null_value", "boolean_value"):
         return 1
     if kind == "timestamp_value":
-        value.timestamp_value.nanos -= value.timestamp_value.nanos % 1000
+        time = value.timestamp_value
+        if time.seconds not in _SECONDS or not 0 <= time.nanos < 10**9:
+            raise invalid("A timestamp is outside the years 1 to 9999.")
+        time.nanos -= time.nanos % 1000
         return 8
     if kind == "geo_point_value":
         return 16

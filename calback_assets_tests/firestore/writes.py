@@ -8,7 +8,17 @@ from google.cloud.firestore_v1 import types
 from calback_assets_tests.firestore.names import check_ids, document_path
 from calback_assets_tests.firestore.refusal import Refusal, invalid, unserved
 from calback_assets_tests.firestore.store import Commit
-from calback_assets_tests.firestore.values import Document, Value, check_stored, field_names, replace_at, value_at
+from calback_assets_tests.firestore.values import (
+    Document,
+    Value,
+    check_stored,
+    encoded_fields,
+    field_names,
+    keep,
+    mask_of,
+    replace_at,
+    value_at,
+)
 
 _WriteResult: Any = types.WriteResult.pb()
 
@@ -47,7 +57,7 @@ def apply(write: Any, commit: Commit, root: str) -> Any:
     for transform in write.update_transforms:
         replace_at(document.fields, field_names(transform.field_path), _request_time(transform, commit, result))
     check_stored(document, path)
-    if existing is not None and document.fields == existing.fields:
+    if existing is not None and encoded_fields(document) == encoded_fields(existing):
         # As the service says: a write that changes nothing leaves the update time.
         result.update_time.CopyFrom(existing.update_time)
         return result
@@ -74,12 +84,13 @@ def _check_precondition(condition: Any, existing: Any, name: str) -> None:
 
 
 def _updated(write: Any, existing: Any) -> Any:
-    document = Document()
     if not write.HasField("update_mask"):
-        document.CopyFrom(write.update)
-        return document
-    if existing is not None:
-        document.CopyFrom(existing)
+        return Document(fields=write.update.fields)
+    masked = Document(fields=write.update.fields)
+    keep(masked.fields, mask_of(write.update_mask.field_paths))
+    if encoded_fields(masked) != encoded_fields(write.update):
+        raise unserved("an update with fields that its mask does not name")
+    document = Document(fields=existing.fields) if existing else Document()
     for path in write.update_mask.field_paths:
         names = field_names(path)
         replace_at(document.fields, names, value_at(write.update.fields, names))

@@ -246,8 +246,8 @@ def _refuse_too_many(collection: DocumentCollection, problems: Sequence[Problem]
     listed = "; ".join(f"{reason} ({count:,} times)" for reason, count in reasons)
     raise SourceError(
         f"{collection.table.name}: {rejected:,} of {documents:,} documents ({rejected / documents:.1%}) hold what "
-        f"cannot be taken, more than {collection.tolerated:.1%}: {listed}. Nothing was written. See what the app writes there "
-        "now; to take the documents without these values, raise CALBACK_MAX_REJECTED_SHARE"
+        f"cannot be taken, more than {collection.tolerated:.1%}: {listed}. Nothing was written. See what the app "
+        "writes there now; to take the documents without these values, raise CALBACK_MAX_REJECTED_SHARE"
     )
 
 

@@ -38,6 +38,9 @@ def write_opens(data: Path, day: date, rows: Iterable[Row]) -> None:
     write_lines(data / "access_log" / f"date={day}" / "part-0.jsonl", ({**row, "date": str(day)} for row in rows))
 
 
+PROJECT = "calback-test"
+
+
 @dataclass(frozen=True)
 class Platform:
     """The platform over a folder `data` in `home`, with a warehouse file beside it."""
@@ -46,6 +49,8 @@ class Platform:
     first: date
     last: date
     timezone: str = "Asia/Seoul"
+    firestore: str | None = None
+    """The address of a live Firestore; without one, the collections come from files."""
 
     @property
     def data(self) -> Path:
@@ -61,6 +66,7 @@ class Platform:
             "CALBACK_START_DATE": str(self.first),
             "CALBACK_END_DATE": str(self.last),
             "CALBACK_TIMEZONE": self.timezone,
+            **({"FIRESTORE_EMULATOR_HOST": self.firestore, "CALBACK_GCP_PROJECT": PROJECT} if self.firestore else {}),
         }
 
     @cached_property

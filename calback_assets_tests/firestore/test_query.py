@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
+from google.api_core.exceptions import FailedPrecondition, InvalidArgument, MethodNotImplemented
 from google.cloud.firestore import And, Client, FieldFilter, Or, Query
 from google.cloud.firestore_v1 import types
 
@@ -316,6 +316,8 @@ def test_partitions_come_in_pages_of_one_time(firestore: Firestore, client: Clie
         ({"partition_count": 0}, InvalidArgument),
         ({"page_size": -1}, InvalidArgument),
         ({"page_token": "3"}, InvalidArgument),
+        ({"page_token": "0@1"}, FailedPrecondition),
+        ({"page_token": "0@1", "read_time": datetime.now(UTC)}, InvalidArgument),
         ({"structured_query": {"from_": [{"collection_id": "users"}]}}, InvalidArgument),
         ({"structured_query": {"from_": [{"collection_id": "users", "all_descendants": True}]}}, InvalidArgument),
         ({"parent": "projects/calback-test/databases/(default)/documents/users/a"}, InvalidArgument),

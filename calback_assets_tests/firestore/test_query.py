@@ -66,6 +66,15 @@ def test_a_collection_group_sorts_by_the_whole_path(firestore: Firestore, client
     assert found == ["team/x/users/y", "users/a", "users/a/users/z", "users/a!/users/c", "users/b"]
 
 
+def test_a_collection_group_can_be_of_what_is_below_a_document(firestore: Firestore, client: Client) -> None:
+    for path in ("users/a", "teams/x/users/b", "teams/x/deep/y/users/c", "teams/x!/users/d", "teams/xx/users/e"):
+        firestore.store.put(path, {})
+    request = query_request(from_=[{"collection_id": "users", "all_descendants": True}])
+    request.parent += "/teams/x"
+    found = [answer.document.name.rpartition("/")[2] for answer in client._firestore_api.run_query(request)]
+    assert found == ["c", "b"]
+
+
 @pytest.mark.parametrize("position", [0, 3, len(IN_ORDER) - 1])
 def test_cursors_cut_before_or_after_a_document(firestore: Firestore, client: Client, position: int) -> None:
     put_all(firestore)
@@ -350,7 +359,7 @@ def test_the_splits_of_a_group_are_in_its_order(firestore: Firestore, client: Cl
 def query_request(**parts: Any) -> types.RunQueryRequest:
     return types.RunQueryRequest(
         parent="projects/calback-test/databases/(default)/documents",
-        structured_query={"from_": [{"collection_id": "users"}], **parts},
+        structured_query={"from_": [{"collection_id": "users"}]} | parts,
     )
 
 

@@ -211,6 +211,18 @@ def test_names_are_compared(firestore: Firestore, client: Client, operator: str,
     assert ids(users.where(filter=FieldFilter("__name__", operator, users.document("a")))) == expected
 
 
+def test_a_filter_on_names_and_cursors_cut_together(firestore: Firestore, client: Client) -> None:
+    put_all(firestore)
+    users = client.collection("users")
+    between = users.where(filter=FieldFilter("__name__", ">", users.document("Z"))).where(
+        filter=FieldFilter("__name__", "<", users.document("aa"))
+    )
+    ordered = between.order_by("__name__")
+    assert ids(ordered) == ["_a", "a", "a!"]
+    assert ids(ordered.start_at({"__name__": "10"}).end_at({"__name__": "나"})) == ["_a", "a", "a!"]
+    assert ids(ordered.start_at({"__name__": "a"}).end_before({"__name__": "a!"})) == ["a"]
+
+
 @pytest.mark.parametrize(
     "unserved",
     [

@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from google.api_core.exceptions import InvalidArgument, MethodNotImplemented
+from google.api_core.exceptions import FailedPrecondition, InvalidArgument, MethodNotImplemented
 from google.cloud.firestore import And, Client, FieldFilter, Or, Query
 from google.cloud.firestore_v1 import types
 
@@ -64,6 +64,15 @@ def test_a_collection_group_sorts_by_the_whole_path(firestore: Firestore, client
         firestore.store.put(path, {})
     found = [found.reference.path for found in client.collection_group("users").stream()]
     assert found == ["team/x/users/y", "users/a", "users/a/users/z", "users/a!/users/c", "users/b"]
+
+
+def test_a_collection_group_can_be_of_what_is_below_a_document(firestore: Firestore, client: Client) -> None:
+    for path in ("users/a", "teams/x/users/b", "teams/x/deep/y/users/c", "teams/x!/users/d", "teams/xx/users/e"):
+        firestore.store.put(path, {})
+    request = query_request(from_=[{"collection_id": "users", "all_descendants": True}])
+    request.parent += "/teams/x"
+    found = [answer.document.name.rpartition("/")[2] for answer in client._firestore_api.run_query(request)]
+    assert found == ["c", "b"]
 
 
 @pytest.mark.parametrize("position", [0, 3, len(IN_ORDER) - 1])
@@ -202,6 +211,18 @@ def test_names_are_compared(firestore: Firestore, client: Client, operator: str,
     assert ids(users.where(filter=FieldFilter("__name__", operator, users.document("a")))) == expected
 
 
+def test_a_filter_on_names_and_cursors_cut_together(firestore: Firestore, client: Client) -> None:
+    put_all(firestore)
+    users = client.collection("users")
+    between = users.where(filter=FieldFilter("__name__", ">", users.document("Z"))).where(
+        filter=FieldFilter("__name__", "<", users.document("aa"))
+    )
+    ordered = between.order_by("__name__")
+    assert ids(ordered) == ["_a", "a", "a!"]
+    assert ids(ordered.start_at({"__name__": "10"}).end_at({"__name__": "나"})) == ["_a", "a", "a!"]
+    assert ids(ordered.start_at({"__name__": "a"}).end_before({"__name__": "a!"})) == ["a"]
+
+
 @pytest.mark.parametrize(
     "unserved",
     [
@@ -316,6 +337,8 @@ def test_partitions_come_in_pages_of_one_time(firestore: Firestore, client: Clie
         ({"partition_count": 0}, InvalidArgument),
         ({"page_size": -1}, InvalidArgument),
         ({"page_token": "3"}, InvalidArgument),
+        ({"page_token": "0@1"}, FailedPrecondition),
+        ({"page_token": "0@1", "read_time": datetime.now(UTC)}, InvalidArgument),
         ({"structured_query": {"from_": [{"collection_id": "users"}]}}, InvalidArgument),
         ({"structured_query": {"from_": [{"collection_id": "users", "all_descendants": True}]}}, InvalidArgument),
         ({"parent": "projects/calback-test/databases/(default)/documents/users/a"}, InvalidArgument),
@@ -348,7 +371,7 @@ def test_the_splits_of_a_group_are_in_its_order(firestore: Firestore, client: Cl
 def query_request(**parts: Any) -> types.RunQueryRequest:
     return types.RunQueryRequest(
         parent="projects/calback-test/databases/(default)/documents",
-        structured_query={"from_": [{"collection_id": "users"}], **parts},
+        structured_query={"from_": [{"collection_id": "users"}]} | parts,
     )
 
 

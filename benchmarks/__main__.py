@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h] [--quick]`."""
 
 import argparse
 import sys
@@ -6,7 +6,17 @@ import tempfile
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import bigquery_faults, bigquery_partition, executor, history, one_day, rewrite, table, thirty_days
+from benchmarks import (
+    bigquery_faults,
+    bigquery_partition,
+    executor,
+    firestore_snapshot,
+    history,
+    one_day,
+    rewrite,
+    table,
+    thirty_days,
+)
 from benchmarks.harness import FULL, QUICK
 
 _QUESTIONS: dict[str, ModuleType] = {
@@ -17,13 +27,16 @@ _QUESTIONS: dict[str, ModuleType] = {
     "e": rewrite,
     "f": bigquery_partition,
     "g": bigquery_faults,
+    "h": firestore_snapshot,
 }
 
 
 def main() -> None:
     """Answer the questions asked, all of them by default, and publish what was measured at full size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g; all of them by default")
+    parser.add_argument(
+        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h; all of them by default"
+    )
     parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
     asked = parser.parse_args()
     if unknown := set(asked.questions) - set(_QUESTIONS):

@@ -4,6 +4,8 @@ Only the files of the sources are made here, by DuckDB, in the layout of a real 
 plants no truth and little dirt: it is made to be large and quick to make.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -36,17 +38,30 @@ def write(folder: Path, scale: Scale, days: int) -> None:
 
     The property's time zone is ours, so that an export table holds exactly a day.
     """
-    for name in ("analytics", "access_log", "firestore"):
+    for name in ("analytics", "access_log"):
         (folder / name).mkdir(parents=True)
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
-        connection.execute(_MACROS)
+    with _generator() as connection:
         for day in (FIRST_DAY + timedelta(days=offset) for offset in range(days)):
             connection.execute(_events(folder, scale, day))
             (folder / "access_log" / f"date={day}").mkdir()
             connection.execute(_opens(folder, scale, day))
-        connection.execute(_users(folder, scale))
-        connection.execute(_meetings(folder, scale, days))
+    write_documents(folder / "firestore", scale.users, scale.meetings * days, scale.meetings)
+
+
+def write_documents(folder: Path, users: int, meetings: int, meetings_a_day: int) -> None:
+    """Write both collections of Firestore into a folder that is made."""
+    folder.mkdir(parents=True)
+    with _generator() as connection:
+        connection.execute(_users(folder, users))
+        connection.execute(_meetings(folder, users, meetings, meetings_a_day))
+
+
+@contextmanager
+def _generator() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false")
+        connection.execute(_MACROS)
+        yield connection
 
 
 def midnight(day: date) -> datetime:
@@ -144,7 +159,7 @@ COPY (
 ) TO '{folder}/access_log/date={day}/part-0.jsonl' (FORMAT json)"""
 
 
-def _users(folder: Path, scale: Scale) -> str:
+def _users(folder: Path, users: int) -> str:
     start = midnight(FIRST_DAY).strftime("%Y-%m-%d %H:%M:%S")
     return f"""
 COPY (
@@ -155,12 +170,12 @@ COPY (
       'reqSent': []::VARCHAR[], 'openPrivacy': i % 2 = 0}} AS data
   FROM (
     SELECT i, TIMESTAMP '{start}' + to_seconds(CAST(dice('created', i) % 31536000 AS BIGINT) - 30000000) AS created
-    FROM range({scale.users}) AS users(i)
+    FROM range({users}) AS users(i)
   )
-) TO '{folder}/firestore/userCollection.jsonl' (FORMAT json)"""
+) TO '{folder}/userCollection.jsonl' (FORMAT json)"""
 
 
-def _meetings(folder: Path, scale: Scale, days: int) -> str:
+def _meetings(folder: Path, users: int, meetings: int, a_day: int) -> str:
     start = midnight(FIRST_DAY).strftime("%Y-%m-%d %H:%M:%S")
     return f"""
 COPY (
@@ -169,9 +184,9 @@ COPY (
       'to': rfc3339(created + INTERVAL 25 HOUR), 'background': '#ffaa00', 'isAllDay': i % 5 = 0, 'recurrenceRule': NULL,
       'MID': id, 'involved': [uid(owner), uid(owner + 1)], 'pendingInvolved': [uid(owner + 2)]}} AS data
   FROM (
-    SELECT i, if(i % 10 = 0, 'pending', '') || md5('meeting ' || i) AS id, dice('owner', i) % {scale.users} AS owner,
-      TIMESTAMP '{start}' + to_days(CAST(i // {scale.meetings} AS INTEGER))
+    SELECT i, if(i % 10 = 0, 'pending', '') || md5('meeting ' || i) AS id, dice('owner', i) % {users} AS owner,
+      TIMESTAMP '{start}' + to_days(CAST(i // {a_day} AS INTEGER))
         + to_seconds(CAST(dice('met', i) % 86400 AS BIGINT)) AS created
-    FROM range({scale.meetings * days}) AS meetings(i)
+    FROM range({meetings}) AS meetings(i)
   )
-) TO '{folder}/firestore/meetingsCollection.jsonl' (FORMAT json)"""
+) TO '{folder}/meetingsCollection.jsonl' (FORMAT json)"""

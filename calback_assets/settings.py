@@ -16,6 +16,8 @@ DEPLOYMENTS = ("local", "gcp")
 LONGEST_WINDOW_DAYS = 31
 """As many days of activity as the cohorts read."""
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
+DEMO_PROJECT = "demo-calback"
+"""Firebase's convention: project ids that begin with `demo-` exist in emulators alone."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,30 @@ class BigQuerySettings:
     """After which a statement is ended."""
     maximum_bytes_billed: int | None
     """Above which a statement is refused before it runs; None for no bound."""
+
+
+@dataclass(frozen=True)
+class FirestoreEmulator:
+    """Where sample documents are written to, which is never a real project."""
+
+    address: str
+    """Host and port."""
+    project: str
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "FirestoreEmulator":
+        """Read the environment.
+
+        Raises:
+            SettingsError: no emulator is named.
+        """
+        address = environ.get("FIRESTORE_EMULATOR_HOST")
+        if not address:
+            raise SettingsError(
+                "FIRESTORE_EMULATOR_HOST is not set, and sample documents are written to an emulator only; set it to "
+                "the host and port of one, such as 127.0.0.1:8080"
+            )
+        return cls(address, environ.get("CALBACK_GCP_PROJECT") or DEMO_PROJECT)
 
 
 @dataclass(frozen=True)
@@ -131,8 +157,7 @@ def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
 
 def _firestore_project(environ: Mapping[str, str], deployment: str) -> str | None:
     if deployment == "gcp" or environ.get("FIRESTORE_EMULATOR_HOST"):
-        # Firebase keeps names that begin so for emulators: there is no such project.
-        return environ.get("CALBACK_GCP_PROJECT") or "demo-calback"
+        return environ.get("CALBACK_GCP_PROJECT") or DEMO_PROJECT
     return None
 
 

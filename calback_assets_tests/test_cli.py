@@ -1,16 +1,18 @@
 """The `calback` command as a person meets it: what it prints, where, and how it exits."""
 
 import functools
+import json
 import logging
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 import pytest
@@ -24,6 +26,9 @@ from calback_assets.sample import write_sample
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
+
+if TYPE_CHECKING:
+    from calback_assets_tests.firestore.server import Firestore
 
 LAST_DAY = "2024-01-05"
 LISTED_TABLES = ", ".join(TABLES)
@@ -116,6 +121,93 @@ def test_an_impossible_sample_is_refused_in_one_line(tmp_path: Path) -> None:
     result = calback("sample", str(tmp_path / "s"), "--days", "0")
     assert result.exit_code == 1
     assert error_of(result) == "a sample of 0 days is impossible: ask for 1 to 800"
+
+
+@pytest.fixture
+def firestore(monkeypatch: pytest.MonkeyPatch) -> "Iterator[Firestore]":
+    """An emulator that the environment names."""
+    from calback_assets_tests.firestore.server import Firestore  # Seconds, which most tests here do not need.
+
+    monkeypatch.delenv("CALBACK_GCP_PROJECT", raising=False)
+    with Firestore("demo-calback") as serving:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", serving.host)
+        yield serving
+
+
+def test_a_sample_fills_a_firestore_emulator(tmp_path: Path, firestore: "Firestore") -> None:
+    firestore.store.put("userCollection/strange", {"name": "not of the sample"})
+    result = calback("sample", str(tmp_path / "s"), "--users", "20", "--days", "2", "--firestore")
+    assert result.exit_code == 0, result.output
+    total, now = 0, firestore.store.snapshot(None)
+    for name in ("userCollection", "meetingsCollection"):
+        lines = (tmp_path / "s" / "firestore" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        entries = firestore.store.entries("", name, all_descendants=False)
+        assert {entry.path for entry in entries if entry.at(now)} == {
+            f"{name}/{json.loads(line)['id']}" for line in lines
+        }
+        total += len(lines)
+    assert "2/2" in result.stderr
+    assert re.search(rf"^documents to Firestore .* {total}/{total} ", result.stderr, re.MULTILINE)
+    assert re.search(rf"documents in Firestore +│ +{total} ", result.stdout)
+    assert re.search(r"others removed there +│ +1 ", result.stdout)
+    assert result.stdout.endswith(
+        f"Next: CALBACK_DATA_DIR={tmp_path / 's'} FIRESTORE_EMULATOR_HOST={firestore.host} "
+        "CALBACK_GCP_PROJECT=demo-calback calback run\n"
+    )
+
+
+def test_the_project_in_the_emulator_can_be_chosen(
+    tmp_path: Path, firestore: "Firestore", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALBACK_GCP_PROJECT", "demo-other")
+    result = calback("sample", str(tmp_path / "s"), "--users", "1", "--days", "1", "--firestore")
+    assert result.exit_code == 1
+    # The server has one project, another one.
+    assert error_of(result).startswith(f"the Firestore emulator at {firestore.host} answered NotFound; ")
+    assert [request.message.parent for request in firestore.requests] == [
+        "projects/demo-other/databases/(default)/documents"
+    ]
+
+
+@pytest.mark.parametrize("address", [None, ""])
+def test_sample_documents_never_go_to_a_real_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str | None
+) -> None:
+    monkeypatch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
+    if address is not None:
+        monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", address)
+    monkeypatch.setenv("CALBACK_GCP_PROJECT", "a-real-project")
+    result = calback("sample", str(tmp_path / "s"), "--firestore")
+    assert result.exit_code == 1
+    assert result.output == (
+        "error: FIRESTORE_EMULATOR_HOST is not set, and sample documents are written to an emulator only; set it to "
+        "the host and port of one, such as 127.0.0.1:8080\n"
+    )
+    assert not (tmp_path / "s").exists()
+
+
+def test_nobody_waits_for_a_sample_to_learn_that_the_emulator_is_not_there(
+    tmp_path: Path, firestore: "Firestore"
+) -> None:
+    firestore.stop()
+    began = time.monotonic()
+    result = calback("sample", str(tmp_path / "s"), "--firestore")
+    assert time.monotonic() - began < 10
+    assert result.exit_code == 1
+    assert result.output == (
+        f"error: no Firestore emulator answers at {firestore.host}; start one there, or set FIRESTORE_EMULATOR_HOST to "
+        "the host and port of one that runs, and try again\n"
+    )
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_sample_in_files_alone_does_not_wait_for_the_libraries_of_google(tmp_path: Path) -> None:
+    written = (
+        "import sys; from calback_assets.cli.sample import write; from pathlib import Path\n"
+        "write(Path(sys.argv[1]), 1, 1, 1, None); print('google' in sys.modules, 'firebase_admin' in sys.modules)"
+    )
+    output = subprocess.check_output([sys.executable, "-c", written, str(tmp_path / "s")], text=True)
+    assert output.endswith("calback run\nFalse False\n")
 
 
 def test_a_run_without_a_range_is_the_whole_closed_data_set(world: World) -> None:

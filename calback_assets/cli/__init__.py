@@ -15,7 +15,7 @@ import click
 
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
-from calback_assets.settings import Settings
+from calback_assets.settings import FirestoreEmulator, Settings
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
@@ -105,16 +105,24 @@ def main(ctx: click.Context) -> None:
 @click.option("--users", default=30_000, show_default=True, help="People who have signed up by the end.")
 @click.option("--days", default=120, show_default=True, help="Days, from 2024-01-01.")
 @click.option("--seed", default=20240101, show_default=True, help="Another seed gives another world of the same kind.")
-def sample(folder: Path, users: int, days: int, seed: int) -> None:
+@click.option(
+    "--firestore",
+    is_flag=True,
+    help="Then write its documents to the Firestore emulator that FIRESTORE_EMULATOR_HOST names, project "
+    "CALBACK_GCP_PROJECT or demo-calback; userCollection and meetingsCollection then hold nothing else.",
+)
+def sample(folder: Path, users: int, days: int, seed: int, firestore: bool) -> None:
     """Write sample data into DIR; the same numbers give the same bytes.
 
     \b
     Example:
       calback sample data/sample --users 1000 --days 60
+      FIRESTORE_EMULATOR_HOST=127.0.0.1:8080 calback sample data/sample --firestore
     """  # noqa: D301
+    emulator = FirestoreEmulator.from_env(os.environ) if firestore else None
     from calback_assets.cli.sample import write
 
-    write(folder, users, days, seed)
+    write(folder, users, days, seed, emulator)
 
 
 @main.command()

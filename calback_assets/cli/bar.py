@@ -18,9 +18,9 @@ class Bar:
         self._task = progress.add_task(title, total=total)
         self._total = total
 
-    def advance(self, doing: str | None = None) -> None:
-        """One more is done."""
-        self._progress.update(self._task, advance=1, description=doing)
+    def advance(self, doing: str | None = None, count: int = 1) -> None:
+        """One more is done, or several."""
+        self._progress.update(self._task, advance=count, description=doing)
 
     def expect_one_more(self) -> None:
         """More turned out to be needed than was known at the start."""

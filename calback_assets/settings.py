@@ -156,6 +156,12 @@ def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
 
 
 def _firestore_project(environ: Mapping[str, str], deployment: str) -> str | None:
+    if environ.get("FIRESTORE_EMULATOR_HOST") == "":
+        # Google's client would take it for the address of an emulator.
+        raise SettingsError(
+            "FIRESTORE_EMULATOR_HOST is empty; unset it, or set it to the host and port of an emulator, such as "
+            "127.0.0.1:8080"
+        )
     if deployment == "gcp" or environ.get("FIRESTORE_EMULATOR_HOST"):
         return environ.get("CALBACK_GCP_PROJECT") or DEMO_PROJECT
     return None

@@ -79,6 +79,11 @@ def test_firestore_is_read_where_an_emulator_is_named_or_everything_is_in_google
     assert settings(**GCP).firestore_project == "calback"
 
 
+def test_an_empty_address_of_an_emulator_is_no_address() -> None:
+    with pytest.raises(SettingsError, match="^FIRESTORE_EMULATOR_HOST is empty; unset it, or set it to "):
+        settings(FIRESTORE_EMULATOR_HOST="")
+
+
 @pytest.mark.parametrize("value", ["", "1 %", "-0.1", "1.1", "nan"])
 def test_a_share_is_between_zero_and_one(value: str) -> None:
     with pytest.raises(SettingsError) as caught:

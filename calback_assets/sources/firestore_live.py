@@ -138,6 +138,8 @@ class _Cancellation:
     def over(self, call: Any) -> Iterator[None]:
         """Cancel this call, too, if it comes to that."""
         self._calls.add(call)
+        if self._event.is_set():
+            call.cancel()
         try:
             yield
         finally:

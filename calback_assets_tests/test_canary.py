@@ -1,0 +1,149 @@
+"""A person whose every personal field is a mark: whatever runs, fails or is erased, no file and no output holds one.
+
+The files are searched byte by byte, and the tables value by value, because DuckDB compresses what it stores.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from calback_assets_tests.firestore.server import Firestore
+from calback_assets_tests.sources.helpers import write_lines
+
+MARK = "kanarienvogel"
+"""Lower case, as an address is before it is hashed."""
+CANARY = "canary-1f9c7e52d08b4a63"
+USER = {
+    "name": f"name {MARK}",
+    "email": f"email.{MARK}@example.invalid",
+    "photoUrl": f"https://example.invalid/{MARK}.png",
+    "token": f"token-{MARK}",
+    "flag": f"flag {MARK}",
+    "friends": [7, {"name": MARK}],
+    "openPrivacy": MARK,
+    f"field {MARK}": MARK,
+}
+MEETING = {
+    "owner": CANARY,
+    "content": f"title {MARK}",
+    "background": MARK,
+    "from": f"from {MARK}",
+    "isAllDay": MARK,
+    "recurrenceRule": f"RRULE {MARK}",
+    "involved": [CANARY, "u1"],
+}
+EVENT = {
+    "event_date": "20240102",
+    "event_timestamp": "1704164400000000",
+    "event_name": "screen_view",
+    "event_params": [],
+    "user_id": CANARY,
+    "user_pseudo_id": "device-of-canary-5d1b",
+    "user_properties": [{"key": "name", "value": {"string_value": MARK}}],
+}
+TIMES = {"create_time": "2024-01-02T03:00:00Z", "update_time": "2024-01-02T03:00:00Z"}
+
+
+@dataclass
+class Deployment:
+    """A folder with everything that the platform writes, and everything that it has said."""
+
+    home: Path
+    environ: dict[str, str]
+    said: list[str] = field(default_factory=list)
+
+    @property
+    def data(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def written(self) -> Path:
+        return self.home / "written"
+
+    def calback(self, *arguments: str) -> int:
+        """Run a command in a process of its own, as a person does; returns how it exits."""
+        finished = subprocess.run(
+            [sys.executable, "-c", "from calback_assets.cli import main; main(prog_name='calback')", *arguments],
+            env={**os.environ, **self.environ},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        self.said += [finished.stdout, finished.stderr]
+        return finished.returncode
+
+    def places_of(self, text: str) -> list[str]:
+        """Where a text stands, in any case: files by name, tables, and `output`."""
+        needle = text.lower()
+        files = [path for path in self.written.rglob("*") if path.is_file()]
+        found = [path.name for path in files if needle.encode() in path.read_bytes().lower()]
+        with duckdb.connect(str(self.written / "warehouse.duckdb"), read_only=True) as warehouse:
+            for (table,) in warehouse.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                query = f"SELECT COUNT(*) FROM calback.{table} AS stored WHERE CAST(stored AS VARCHAR) ILIKE '%{text}%'"
+                found += [table] if warehouse.execute(query).fetchall() != [(0,)] else []
+        return found + ["output" for said in self.said if needle in said.lower()]
+
+
+@pytest.fixture(params=["files", "firestore"])
+def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
+    environ = {
+        "CALBACK_DATA_DIR": str(tmp_path / "data"),
+        "CALBACK_DUCKDB_PATH": str(tmp_path / "written" / "warehouse.duckdb"),
+        "CALBACK_START_DATE": "2024-01-01",
+        "CALBACK_END_DATE": "2024-01-03",
+        "CALBACK_PSEUDONYM_KEY": "key of a test",
+        "CALBACK_MAX_REJECTED_SHARE": "0.5",
+        "CALBACK_GCP_PROJECT": "calback-test",
+        "TMPDIR": str(tmp_path / "written"),
+    }
+    made = Deployment(tmp_path, environ)
+    made.written.mkdir()
+    write_lines(made.data / "analytics" / "events_20240102.jsonl", [EVENT])
+    write_lines(made.data / "access_log" / "date=2024-01-02" / "part-0.jsonl", [{"userId": CANARY, "date": "2024-01-02"}])
+    if request.param == "firestore":
+        firestore = request.getfixturevalue("firestore")
+        environ["FIRESTORE_EMULATOR_HOST"] = firestore.host
+        for collection, name, data in _documents():
+            firestore.store.put(f"{collection}/{name}", data)
+    else:
+        for collection in ("userCollection", "meetingsCollection"):
+            lines = [{"id": name, "data": data, **TIMES} for place, name, data in _documents() if place == collection]
+            write_lines(made.data / "firestore" / f"{collection}.jsonl", lines)
+    yield made
+
+
+def _documents() -> Iterable[tuple[str, str, dict[str, object]]]:
+    yield "userCollection", CANARY, USER
+    yield "meetingsCollection", "m1", MEETING
+    for index in range(1, 4):
+        flaw = {"flag": MARK, "from": MARK} if index == 1 else {}
+        yield "userCollection", f"u{index}", {"flag": index, "name": f"name of {MARK}", **flaw}
+        yield "meetingsCollection", f"of u{index}", {"owner": f"u{index}", "content": MARK, "involved": [CANARY], **flaw}
+
+
+@pytest.mark.slow
+def test_no_mark_of_a_person_is_left_by_a_run_a_failed_run_or_an_erasure(deployment: Deployment) -> None:
+    assert deployment.calback("run") == 0
+    assert deployment.places_of(MARK) == []
+    # The search finds what is there: an id, which is stored.
+    assert {"warehouse.duckdb", "raw_users", "unified_events", "device_identity"} <= set(deployment.places_of(CANARY))
+
+    deployment.environ["CALBACK_MAX_REJECTED_SHARE"] = "0.0"
+    for collection in ("raw_users", "raw_meetings"):
+        write_lines(deployment.data / "analytics" / "events_20240103.jsonl", [EVENT | {"event_timestamp": MARK}])
+        assert deployment.calback("run", "--debug", "--select", f"{collection}+") == 1
+    assert deployment.calback("run", "--debug") == 1
+    assert "error: raw_events" in deployment.said[-1] or "error: firestore_snapshot" in deployment.said[-1]
+    assert deployment.places_of(MARK) == []
+
+    assert deployment.calback("erase", CANARY, "--yes") == 0
+    assert deployment.places_of(MARK) == []
+    kept = deployment.written / "dagster"
+    stored = [place for place in deployment.places_of(CANARY) if not list(kept.rglob(place))]
+    assert stored == []

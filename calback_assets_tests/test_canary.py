@@ -6,14 +6,13 @@ The files are searched byte by byte, and the tables value by value, because Duck
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from calback_assets_tests.firestore.server import Firestore
 from calback_assets_tests.sources.helpers import write_lines
 
 MARK = "kanarienvogel"
@@ -91,7 +90,7 @@ class Deployment:
 
 
 @pytest.fixture(params=["files", "firestore"])
-def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deployment]:
+def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     environ = {
         "CALBACK_DATA_DIR": str(tmp_path / "data"),
         "CALBACK_DUCKDB_PATH": str(tmp_path / "written" / "warehouse.duckdb"),
@@ -105,7 +104,9 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deplo
     made = Deployment(tmp_path, environ)
     made.written.mkdir()
     write_lines(made.data / "analytics" / "events_20240102.jsonl", [EVENT])
-    write_lines(made.data / "access_log" / "date=2024-01-02" / "part-0.jsonl", [{"userId": CANARY, "date": "2024-01-02"}])
+    write_lines(
+        made.data / "access_log" / "date=2024-01-02" / "part-0.jsonl", [{"userId": CANARY, "date": "2024-01-02"}]
+    )
     if request.param == "firestore":
         firestore = request.getfixturevalue("firestore")
         environ["FIRESTORE_EMULATOR_HOST"] = firestore.host
@@ -115,7 +116,7 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Deplo
         for collection in ("userCollection", "meetingsCollection"):
             lines = [{"id": name, "data": data, **TIMES} for place, name, data in _documents() if place == collection]
             write_lines(made.data / "firestore" / f"{collection}.jsonl", lines)
-    yield made
+    return made
 
 
 def _documents() -> Iterable[tuple[str, str, dict[str, object]]]:
@@ -124,7 +125,11 @@ def _documents() -> Iterable[tuple[str, str, dict[str, object]]]:
     for index in range(1, 4):
         flaw = {"flag": MARK, "from": MARK} if index == 1 else {}
         yield "userCollection", f"u{index}", {"flag": index, "name": f"name of {MARK}", **flaw}
-        yield "meetingsCollection", f"of u{index}", {"owner": f"u{index}", "content": MARK, "involved": [CANARY], **flaw}
+        yield (
+            "meetingsCollection",
+            f"of u{index}",
+            {"owner": f"u{index}", "content": MARK, "involved": [CANARY], **flaw},
+        )
 
 
 @pytest.mark.slow

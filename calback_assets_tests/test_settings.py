@@ -80,7 +80,7 @@ def test_firestore_is_read_where_an_emulator_is_named_or_everything_is_in_google
 
 
 def test_an_empty_address_of_an_emulator_is_no_address() -> None:
-    with pytest.raises(SettingsError, match="^FIRESTORE_EMULATOR_HOST is empty; unset it, or set it to "):
+    with pytest.raises(SettingsError, match=r"^FIRESTORE_EMULATOR_HOST is empty; unset it, or set it to "):
         settings(FIRESTORE_EMULATOR_HOST="")
 
 

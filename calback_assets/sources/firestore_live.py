@@ -26,7 +26,7 @@ from google.cloud.firestore_v1.types import RunQueryResponse
 
 from calback_assets.errors import SourceError
 from calback_assets.sources.firestore import Document, DocumentCollection, FirestoreSource, Snapshot
-from calback_assets.sources.firestore_client import FAILURES, Patience, explain
+from calback_assets.sources.firestore_client import FAILURES, Patience, explain, streaming
 from calback_assets.sources.schemaless import Foreign
 
 _STREAMS = 8
@@ -81,8 +81,8 @@ class LiveFirestore(FirestoreSource):
         """
         found: dict[str, Snapshot] = {}
         at = None
-        with self._connect(self._project) as client:
-            database = _Database(client, self._patience)
+        with self._connect(self._project) as client, streaming(client) as api:
+            database = _Database(api, client, self._patience)
             for table in tables:
                 collection = self._collections[table]
                 try:
@@ -156,8 +156,8 @@ class _Cancellation:
 class _Database:
     """What is asked of Firestore, each request repeated as long as patience allows."""
 
-    def __init__(self, client: Client, patience: Patience) -> None:
-        self._api: FirestoreClient = client._firestore_api
+    def __init__(self, api: FirestoreClient, client: Client, patience: Patience) -> None:
+        self._api = api
         self._root = f"{client._database_string}/documents"
         # Which database a request is for stands in its headers, too.
         self._options: Mapping[str, Any] = {

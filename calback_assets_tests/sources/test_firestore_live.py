@@ -155,7 +155,6 @@ def test_both_collections_are_of_one_time_whatever_is_written_meanwhile(firestor
     assert "~newcomer" in ids(users(live(firestore)))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("streams", [1, 4])
 @pytest.mark.parametrize("repeats", [1, 2, 3])
 def test_a_stream_that_breaks_anywhere_ends_with_every_document_once(

@@ -174,7 +174,7 @@ def _is_descending(query: Any) -> bool:
 def _mask(query: Any) -> Mask | None:
     if not query.select.fields:
         return None
-    return mask_of(field.field_path for field in query.select.fields if field.field_path != _NAME)
+    return mask_of(field.field_path for field in query.select.fields)
 
 
 def _equals(value: Any, wanted: Any) -> bool:

@@ -188,6 +188,13 @@ def test_several_faults_meet_one_stream(firestore: Firestore, client: Client) ->
     assert seen == [3, 5]
 
 
+def test_a_fault_for_good_happens_to_every_stream_once(firestore: Firestore, client: Client) -> None:
+    fault = firestore.faults.call(lambda: None, "RunQuery", after=5, times=None)
+    for fired in (1, 2, 3):
+        assert read(client) == ALL
+        assert fault.fired == fired
+
+
 def test_a_hook_that_fails_fails_the_call(firestore: Firestore, client: Client) -> None:
     firestore.faults.call(lambda: 1 / 0, "RunQuery", after=5)
     with pytest.raises(Unknown, match="division by zero"):

@@ -274,6 +274,7 @@ def test_counts_have_names_and_bounds(firestore: Firestore, client: Client) -> N
     }
 
 
+BY_NAME = [{"field": {"field_path": "__name__"}, "direction": "ASCENDING"}]
 SCRIPTS = ["{}", "가{}", "é{}", "__id{}__", "📅{}", "A{}", "z/users/{}", "가/deep/x/users/{}"]
 
 
@@ -339,7 +340,7 @@ def test_partitions_come_in_pages_of_one_time(firestore: Firestore, client: Clie
         ({"page_token": "3"}, InvalidArgument),
         ({"page_token": "0@1"}, FailedPrecondition),
         ({"page_token": "0@1", "read_time": datetime.now(UTC)}, InvalidArgument),
-        ({"structured_query": {"from_": [{"collection_id": "users"}]}}, InvalidArgument),
+        ({"structured_query": {"from_": [{"collection_id": "users"}], "order_by": BY_NAME}}, InvalidArgument),
         ({"structured_query": {"from_": [{"collection_id": "users", "all_descendants": True}]}}, InvalidArgument),
         ({"parent": "projects/calback-test/databases/(default)/documents/users/a"}, InvalidArgument),
     ],
@@ -380,7 +381,7 @@ def partition_request(count: int, **parts: Any) -> types.PartitionQueryRequest:
         parent="projects/calback-test/databases/(default)/documents",
         structured_query={
             "from_": [{"collection_id": "users", "all_descendants": True}],
-            "order_by": [{"field": {"field_path": "__name__"}, "direction": "ASCENDING"}],
+            "order_by": BY_NAME,
         },
         partition_count=count,
         **parts,

@@ -18,6 +18,7 @@ from google.cloud.firestore_v1 import types
 from calback_assets_tests.firestore.server import Firestore
 
 ROOT = "projects/calback-test/databases/(default)/documents"
+MILLION = {"string_value": "x" * 1_000_000}
 USERS = {"from_": [{"collection_id": "users"}]}
 
 
@@ -124,7 +125,7 @@ def test_a_method_that_is_not_served_is_refused_by_its_name(firestore: Firestore
         ("BatchGetDocuments", {"documents": [f"{ROOT}/users"]}),
         ("BatchGetDocuments", {"documents": [ROOT]}),
         ("BatchGetDocuments", {"documents": [f"{ROOT}/users/a"], "mask": {"field_paths": ["a..b"]}}),
-        ("Commit", {"writes": [{"delete": f"{ROOT}/users/{'x' * 10 * 2**20}"}]}),
+        ("Commit", {"writes": [{"update": {"name": f"{ROOT}/users/a", "fields": {"a": MILLION}}}] * 11}),
     ],
 )
 def test_an_invalid_request_is_refused(client: Client, method: str, parts: dict[str, Any]) -> None:

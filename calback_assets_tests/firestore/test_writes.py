@@ -255,7 +255,7 @@ def test_ids_of_any_script_and_numbered_ones_are_stored(client: Client) -> None:
             MethodNotImplemented,
         ),
         ({"transform": {"document": f"{ROOT}/users/a"}}, MethodNotImplemented),
-        ({"delete": f"{ROOT}/users/a", "current_document": {"update_time": {"nanos": 1}}}, NotFound),
+        ({"delete": f"{ROOT}/users/a", "current_document": {"update_time": {"nanos": 1}}}, InvalidArgument),
     ],
 )
 def test_another_write_is_refused(client: Client, write: dict[str, Any], error: type[GoogleAPICallError]) -> None:

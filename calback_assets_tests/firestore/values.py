@@ -143,11 +143,6 @@ def replace_at(fields: Fields, names: tuple[str, ...], value: Any) -> None:
         del fields[last]
 
 
-def encoded_fields(document: Any) -> bytes:
-    """The fields alone, for a comparison that a NaN does not disturb."""
-    return bytes(Document(fields=document.fields).SerializeToString(deterministic=True))
-
-
 def check_stored(document: Any, path: str) -> None:
     """Holds a document that a client writes to Firestore's limits, and cuts its times to microseconds.
 

@@ -12,7 +12,6 @@ from calback_assets_tests.firestore.values import (
     Document,
     Value,
     check_stored,
-    encoded_fields,
     field_names,
     keep,
     mask_of,
@@ -57,7 +56,7 @@ def apply(write: Any, commit: Commit, root: str) -> Any:
     for transform in write.update_transforms:
         replace_at(document.fields, field_names(transform.field_path), _request_time(transform, commit, result))
     check_stored(document, path)
-    if existing is not None and encoded_fields(document) == encoded_fields(existing):
+    if existing is not None and document.fields == existing.fields:
         # As the service says: a write that changes nothing leaves the update time.
         result.update_time.CopyFrom(existing.update_time)
         return result
@@ -68,19 +67,18 @@ def apply(write: Any, commit: Commit, root: str) -> Any:
 
 def _check_precondition(condition: Any, existing: Any, name: str) -> None:
     kind = condition.WhichOneof("condition_type")
+    if condition.update_time.nanos % 1000:
+        raise invalid("The update_time of a precondition must be of whole microseconds.")
     if existing is None and (kind == "update_time" or condition.exists):
         raise Refusal(grpc.StatusCode.NOT_FOUND, f"No document to update: {name}")
     if existing is not None and kind == "exists" and not condition.exists:
         raise Refusal(grpc.StatusCode.ALREADY_EXISTS, f"Document already exists: {name}")
-    if kind == "update_time":
-        if condition.update_time.nanos % 1000:
-            raise invalid("The update_time of a precondition must be of whole microseconds.")
-        if condition.update_time != existing.update_time:
-            raise Refusal(
-                grpc.StatusCode.FAILED_PRECONDITION,
-                f"the stored version ({existing.update_time.ToMicroseconds()}) does not match the required base "
-                f"version ({condition.update_time.ToMicroseconds()})",
-            )
+    if kind == "update_time" and condition.update_time != existing.update_time:
+        raise Refusal(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            f"the stored version ({existing.update_time.ToMicroseconds()}) does not match the required base "
+            f"version ({condition.update_time.ToMicroseconds()})",
+        )
 
 
 def _updated(write: Any, existing: Any) -> Any:
@@ -88,7 +86,7 @@ def _updated(write: Any, existing: Any) -> Any:
         return Document(fields=write.update.fields)
     masked = Document(fields=write.update.fields)
     keep(masked.fields, mask_of(write.update_mask.field_paths))
-    if encoded_fields(masked) != encoded_fields(write.update):
+    if masked.fields != write.update.fields:
         raise unserved("an update with fields that its mask does not name")
     document = Document(fields=existing.fields) if existing else Document()
     for path in write.update_mask.field_paths:

@@ -71,10 +71,11 @@ def test_commits_have_rising_times_of_their_own(firestore: Firestore) -> None:
 
 @pytest.mark.usefixtures("standing_clock")
 def test_nothing_is_committed_at_a_time_that_was_read(firestore: Firestore, client: Client) -> None:
-    firestore.store.put("users/a", {"flag": 1})
-    read = client.document("users/a").get().read_time
-    assert firestore.store.put("users/a", {"flag": 2}) > read
-    assert client.document("users/a").get(read_time=read).to_dict() == {"flag": 1}
+    user = client.document("users/a")
+    for before, after in ((None, {"flag": 1}), ({"flag": 1}, {"flag": 2})):
+        read = user.get().read_time
+        assert firestore.store.put("users/a", after) > read
+        assert user.get(read_time=read).to_dict() == before
 
 
 def test_a_read_of_the_future_is_refused(client: Client) -> None:

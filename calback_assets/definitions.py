@@ -30,14 +30,20 @@ from calback_assets.warehouse.warehouse import Warehouse
 def warehouse_of(settings: Settings) -> Warehouse:
     """The warehouse of a deployment; nothing is opened or called."""
     if settings.bigquery is None:
-        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS))
+        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS), pseudonym_key=settings.pseudonym_key)
     # Google's libraries take a second to import, which the local deployment need not pay.
     from calback_assets.warehouse.bigquery import BigQueryWarehouse
     from calback_assets.warehouse.bigquery_jobs import Limits, resource_of
 
     given = settings.bigquery
     limits = Limits(given.timeout_seconds, given.maximum_bytes_billed)
-    return BigQueryWarehouse(resource_of(given.project, given.location), given.dataset, dependents(SQL_ASSETS), limits)
+    return BigQueryWarehouse(
+        resource_of(given.project, given.location),
+        given.dataset,
+        dependents(SQL_ASSETS),
+        limits,
+        pseudonym_key=settings.pseudonym_key,
+    )
 
 
 def _sources(settings: Settings) -> dict[str, object]:

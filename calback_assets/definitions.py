@@ -12,6 +12,7 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
+from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
@@ -72,7 +73,7 @@ def _sources(settings: Settings) -> dict[str, object]:
 
 
 def build_defs(settings: Settings) -> Definitions:
-    """The platform for these settings: assets, checks, job, schedule and resources.
+    """The platform for these settings: assets, checks, jobs, schedule and resources.
 
     Raises:
         ModelError: a `.sql` file uses what not every engine can run.
@@ -94,7 +95,7 @@ def build_defs(settings: Settings) -> Definitions:
     return Definitions(
         assets=raw + daily,
         asset_checks=build_checks(CHECKS, calendar),
-        jobs=[daily_job],
+        jobs=[daily_job, erase_job],
         schedules=[nightly_schedule(partitions, partitioned, settings.timezone, settings.end_date)],
         resources={
             "io_manager": opened_once_a_run(warehouse, calendar),

@@ -64,9 +64,9 @@ def _say(result: JobExecutionResult) -> None:
     observed = list(_observed(result))
     touched = [(table, found) for table, found in observed if "rows_removed" in found]
     if touched:
-        grid = Grid(title="Erased", title_justify="left")
+        grid = Grid(title="Rows removed, and rows of others that named them", title_justify="left")
         grid.add_column("table", no_wrap=True)
-        for name in ("rows removed", "rows unlinked", "days", "first day", "last day"):
+        for name in ("removed", "unlinked", "days", "first day", "last day"):
             grid.add_column(name, justify="right", no_wrap=True)
         for table, found in touched:
             cells = ("rows_removed", "rows_unlinked", "days", "first_day", "last_day")

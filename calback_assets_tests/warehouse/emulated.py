@@ -4,7 +4,7 @@ Apart from the other helpers, because the emulator takes seconds to import.
 """
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from types import MappingProxyType
@@ -13,13 +13,14 @@ from uuid import uuid4
 from dagster_gcp import BigQueryResource
 from google.cloud import bigquery
 
-from calback_assets.partitions import Reach
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
 from calback_assets.warehouse.bigquery import BigQueryWarehouse
 from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery, client_of, resource_of
 from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.warehouse import Warehouse
 from calback_assets_tests.bigquery.emulator import client
-from calback_assets_tests.warehouse.helpers import CALENDAR, Row
+from calback_assets_tests.warehouse.helpers import CALENDAR, Dependents, Row
 
 LOCATION = "asia-northeast3"
 
@@ -46,8 +47,11 @@ class BigQueryUnderTest:
     def quoted(self, name: str) -> str:
         return f"`{name}`"
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
-        return WarehouseIOManager(BigQueryWarehouse(self.resource, self.dataset, dependents), CALENDAR)
+    def opened(self, dependents: Dependents | None = None, pseudonym_key: bytes = DEVELOPMENT_KEY) -> Warehouse:
+        return BigQueryWarehouse(self.resource, self.dataset, dependents, pseudonym_key=pseudonym_key)
+
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
+        return WarehouseIOManager(self.opened(dependents), CALENDAR)
 
     def rows(self, table: Table) -> list[Row]:
         found = self.client.list_rows(self.client.get_table(f"{self.dataset}.{table.name}"))

@@ -25,6 +25,7 @@ from dagster import (
 )
 
 from calback_assets.partitions import Reach, daily_partitions
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
@@ -32,6 +33,7 @@ from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets.warehouse.output import Query
 from calback_assets.warehouse.rows import arrow_type
+from calback_assets.warehouse.warehouse import Warehouse
 
 DAY = date(2024, 1, 10)
 FIRST = date(2024, 1, 1)
@@ -40,6 +42,7 @@ CALENDAR = Calendar(FIRST, None, SEOUL)
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 Row = dict[str, Any]
+Dependents = Mapping[str, Sequence[tuple[str, Reach]]]
 
 
 class WarehouseUnderTest(Protocol):
@@ -49,7 +52,10 @@ class WarehouseUnderTest(Protocol):
     types: Mapping[str, str]
     """What its messages call types that a contract does not use."""
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+    def opened(self, dependents: Dependents | None = None, pseudonym_key: bytes = DEVELOPMENT_KEY) -> Warehouse:
+        """The warehouse itself."""
+
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         """An I/O manager that writes to it."""
 
     def rows(self, table: Table) -> list[Row]:
@@ -79,8 +85,11 @@ class EmbeddedWarehouse:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "warehouse.duckdb"
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
-        return WarehouseIOManager(DuckDBWarehouse(self.path, dependents), CALENDAR)
+    def opened(self, dependents: Dependents | None = None, pseudonym_key: bytes = DEVELOPMENT_KEY) -> Warehouse:
+        return DuckDBWarehouse(self.path, dependents, pseudonym_key=pseudonym_key)
+
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
+        return WarehouseIOManager(self.opened(dependents), CALENDAR)
 
     def rows(self, table: Table) -> list[Row]:
         """All rows as they are stored, past everything that is under test."""

@@ -28,8 +28,8 @@ class ErasureConfig(Config):
     )
 
 
-# No output: one would ask for the I/O manager, which keeps the warehouse's file open to the end of the run. Dagster takes
-# an annotation of what is returned for one of an output.
+# No output: one would ask for the I/O manager, which keeps the warehouse's file open to the end of the run. And Dagster
+# takes an annotation of what is returned for one of an output.
 @op(name=ERASE_STEP, out={}, description="Takes one person out of every table and puts them on the suppression list.")
 def erase(context: OpExecutionContext, config: ErasureConfig, warehouse: ResourceParam[Warehouse]):  # type: ignore[no-untyped-def]
     """Erase the person with that hash.

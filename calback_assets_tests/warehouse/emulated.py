@@ -3,10 +3,13 @@
 Apart from the other helpers, because the emulator takes seconds to import.
 """
 
+import io
+import json
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from uuid import uuid4
 
@@ -53,9 +56,26 @@ class BigQueryUnderTest:
     def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         return WarehouseIOManager(self.opened(dependents), CALENDAR)
 
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        with BigQueryWarehouse(self.resource, self.dataset).session() as session:
+            session.ensure(table)
+        self._load(table.name, rows)
+        if table.is_partitioned:
+            counted = Counter(row["event_date"] for row in rows)
+            entry = {"table_name": table.name, "run_id": "put", "is_stale": False, "cause": "put"}
+            now = datetime.now(UTC)
+            days = [{**entry, "event_date": day, "row_count": n, "entered_at": now} for day, n in counted.items()]
+            self._load("partition_ledger", days)
+
+    def _load(self, table_name: str, rows: Sequence[Row]) -> None:
+        table = self.client.get_table(f"{self.dataset}.{table_name}")
+        config = bigquery.LoadJobConfig(schema=table.schema, source_format="NEWLINE_DELIMITED_JSON")
+        lines = "".join(f"{json.dumps(row, default=str)}\n" for row in rows)
+        self.client.load_table_from_file(io.BytesIO(lines.encode()), table, job_config=config).result()
+
     def rows(self, table: Table) -> list[Row]:
         found = self.client.list_rows(self.client.get_table(f"{self.dataset}.{table.name}"))
-        return sorted((dict(row.items()) for row in found), key=lambda row: [(v is None, v) for v in row.values()])
+        return sorted((dict(row.items()) for row in found), key=_order)
 
     def ledger(self) -> list[Row]:
         latest: dict[tuple[str, date], Row] = {}
@@ -63,6 +83,10 @@ class BigQueryUnderTest:
         for entry in sorted((dict(row.items()) for row in entries), key=lambda row: row["entered_at"]):
             latest[entry["table_name"], entry["event_date"]] = entry
         return [latest[key] for key in sorted(latest)]
+
+
+def _order(row: Row) -> list[tuple[bool, object]]:
+    return [(value is None, repr(value) if isinstance(value, list) else value) for value in row.values()]
 
 
 class EmulatedWarehouse(BigQueryUnderTest):

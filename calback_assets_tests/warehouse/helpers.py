@@ -3,7 +3,8 @@
 Data in every shape that an asset may return, a run, and what the run and the warehouse say afterwards.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pytest
 from dagster import (
     AssetIn,
     AssetMaterialization,
@@ -32,7 +34,7 @@ from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets.warehouse.output import Query
-from calback_assets.warehouse.rows import arrow_type
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type
 from calback_assets.warehouse.warehouse import Warehouse
 
 DAY = date(2024, 1, 10)
@@ -57,6 +59,9 @@ class WarehouseUnderTest(Protocol):
 
     def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         """An I/O manager that writes to it."""
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Make the table and put rows and their days into it, past everything that is under test."""
 
     def rows(self, table: Table) -> list[Row]:
         """All rows as they are stored, in the order of their values."""
@@ -91,6 +96,19 @@ class EmbeddedWarehouse:
     def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         return WarehouseIOManager(self.opened(dependents), CALENDAR)
 
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        with DuckDBWarehouse(self.path).session() as session:
+            session.ensure(table)
+            with session.incoming(
+                ConformedRows(pa.Table.from_pylist(list(rows), arrow_schema(table)), table), ""
+            ) as name:
+                session.execute(f"INSERT INTO calback.{table.name} BY NAME FROM {name}")
+            if table.is_partitioned:
+                session.execute(
+                    "INSERT INTO calback.partition_ledger "
+                    f"SELECT '{table.name}', event_date, COUNT(*), 'put', FALSE FROM calback.{table.name} GROUP BY 2"
+                )
+
     def rows(self, table: Table) -> list[Row]:
         """All rows as they are stored, past everything that is under test."""
         return self.select(f"SELECT * FROM calback.{table.name} ORDER BY ALL")
@@ -115,6 +133,25 @@ class EmbeddedWarehouse:
             result = connection.execute(sql)
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@contextmanager
+def warehouse_under_test(
+    request: pytest.FixtureRequest, environment: pytest.MonkeyPatch, folder: Path
+) -> Iterator[WarehouseUnderTest]:
+    """The warehouse that a fixture's parameter names, with nothing in it."""
+    if request.param == "duckdb":
+        yield EmbeddedWarehouse(folder)
+        return
+    from calback_assets_tests.warehouse import emulated
+
+    if request.param == "project":
+        with emulated.real_warehouse(request.getfixturevalue("project")) as real:
+            yield real
+        return
+    emulator = request.getfixturevalue("emulator")
+    environment.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
+    yield emulated.EmulatedWarehouse(emulator.url)
 
 
 @dataclass(frozen=True)

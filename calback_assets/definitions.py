@@ -12,6 +12,7 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
+from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
@@ -31,14 +32,20 @@ from calback_assets.warehouse.warehouse import Warehouse
 def warehouse_of(settings: Settings) -> Warehouse:
     """The warehouse of a deployment; nothing is opened or called."""
     if settings.bigquery is None:
-        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS))
+        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS), pseudonym_key=settings.pseudonym_key)
     # Google's libraries take a second to import, which the local deployment need not pay.
     from calback_assets.warehouse.bigquery import BigQueryWarehouse
     from calback_assets.warehouse.bigquery_jobs import Limits, resource_of
 
     given = settings.bigquery
     limits = Limits(given.timeout_seconds, given.maximum_bytes_billed)
-    return BigQueryWarehouse(resource_of(given.project, given.location), given.dataset, dependents(SQL_ASSETS), limits)
+    return BigQueryWarehouse(
+        resource_of(given.project, given.location),
+        given.dataset,
+        dependents(SQL_ASSETS),
+        limits,
+        pseudonym_key=settings.pseudonym_key,
+    )
 
 
 def _sources(settings: Settings) -> dict[str, object]:
@@ -77,7 +84,7 @@ def _firestore(settings: Settings) -> FirestoreSource:
 
 
 def build_defs(settings: Settings) -> Definitions:
-    """The platform for these settings: assets, checks, job, schedule and resources.
+    """The platform for these settings: assets, checks, jobs, schedule and resources.
 
     Raises:
         ModelError: a `.sql` file uses what not every engine can run.
@@ -99,7 +106,7 @@ def build_defs(settings: Settings) -> Definitions:
     return Definitions(
         assets=raw + daily,
         asset_checks=build_checks(CHECKS, calendar),
-        jobs=[daily_job],
+        jobs=[daily_job, erase_job],
         schedules=[nightly_schedule(partitions, partitioned, settings.timezone, settings.end_date)],
         resources={
             "io_manager": opened_once_a_run(warehouse, calendar),

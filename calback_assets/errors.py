@@ -25,5 +25,9 @@ class WarehouseError(CalbackError):
     """The warehouse cannot be opened, read or written."""
 
 
+class ErasureError(CalbackError):
+    """A person cannot be erased as it was asked for. Nothing was erased; never quotes who was meant."""
+
+
 class ModelError(CalbackError):
     """A `.sql` model that cannot be carried to every engine; names the file and the construct."""

@@ -69,6 +69,12 @@ def _table(_ctx: click.Context, _param: click.Parameter, name: str) -> Table:
     return TABLES[name]
 
 
+def _user_id(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
+    if not text.strip():
+        raise click.UsageError("USER_ID is empty; give the id of the person's document in userCollection")
+    return text
+
+
 def _say(message: str) -> None:
     click.echo(f"error: {' '.join(message.split())}", err=True)
 
@@ -150,6 +156,32 @@ def run(start: date | None, end: date | None, selection: str | None) -> None:
     from calback_assets.cli.run import materialize
 
     materialize(settings, first, last, selection)
+
+
+@main.command()
+@_debug
+@click.argument("user_id", metavar="USER_ID", callback=_user_id)
+@click.option("--yes", "is_confirmed", is_flag=True, help="Do not ask for confirmation.")
+@click.option(
+    "--print-hash", "is_hash_only", is_flag=True, help="Only print what the job erase_person in Dagit takes for the id."
+)
+def erase(user_id: str, is_confirmed: bool, is_hash_only: bool) -> None:
+    """Remove one person from every table, and keep them out of every later run.
+
+    Erase them in Firestore and Google Analytics first; docs/privacy.md says in which order, and what else holds
+    copies. Erasing twice does no harm.
+
+    \b
+    Example:
+      calback erase 6Fq3ZJ1vQbTn0yXwL2aRk9sUeHd2
+    """  # noqa: D301
+    settings = Settings.from_env(os.environ)
+    from calback_assets.cli.erase import erase_person, print_hash
+
+    if is_hash_only:
+        print_hash(settings, user_id)
+    else:
+        erase_person(settings, user_id, is_confirmed=is_confirmed)
 
 
 @main.command()

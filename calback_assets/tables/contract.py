@@ -51,6 +51,11 @@ class Table:
     clustering: tuple[str, ...] = ()
     tombstone: str | None = None
     """Snapshots only: the TIMESTAMP column that marks rows whose document has gone from the source."""
+    person: tuple[str, ...] = ()
+    """The columns that say whose row it is: the first that is not NULL. Erasing that person removes the row."""
+    stands_alone: bool = False
+    """True where a row is made of its own person's rows alone, so that without those of an erased person the table is
+    what a rebuild would make of it; else a day that reads theirs is rebuilt."""
 
     @property
     def columns(self) -> tuple[Column, ...]:

@@ -13,6 +13,8 @@ DEVICE_IDENTITY = Table(
     grain="device × day × user",
     key=(EVENT_DATE, "user_pseudo_id", "user_id"),
     clustering=("user_pseudo_id",),
+    person=("user_id",),
+    stands_alone=True,
     declared=(
         Column(EVENT_DATE, "DATE", "Day the user was seen on the device.", required=True),
         Column("user_pseudo_id", "STRING", "Device id of Google Analytics.", required=True, is_personal=True),
@@ -29,6 +31,9 @@ UNIFIED_EVENTS = Table(
     grain="event",
     key=("event_id",),
     clustering=("source", "event_name", "user_id"),
+    person=("user_id",),
+    # But where a device is shared, or another's event named the person: those days the sweep itself finds.
+    stands_alone=True,
     declared=(
         Column(EVENT_DATE, "DATE", "Day of the event.", required=True),
         Column("event_id", "STRING", "Identifies the event; the same input gives the same id.", required=True),
@@ -61,6 +66,7 @@ USER_DAILY_ACTIVITY = Table(
     grain="user × day",
     key=(EVENT_DATE, "user_id"),
     clustering=("user_id",),
+    person=("user_id",),
     declared=(
         Column(EVENT_DATE, "DATE", "Day the person was active.", required=True),
         Column("user_id", "STRING", "The person.", required=True, is_personal=True),
@@ -87,6 +93,8 @@ USER_FIRST_SEEN = Table(
     grain="user",
     key=("user_id",),
     clustering=("user_id",),
+    person=("user_id",),
+    stands_alone=True,
     declared=(
         Column(EVENT_DATE, "DATE", "The person's first active day.", required=True),
         Column("user_id", "STRING", "The person.", required=True, is_personal=True),

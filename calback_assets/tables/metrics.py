@@ -36,6 +36,8 @@ FREQUENT_USERS = Table(
     grain="user × day",
     key=(EVENT_DATE, "user_id"),
     clustering=("user_id",),
+    person=("user_id",),
+    stands_alone=True,
     declared=(
         Column(EVENT_DATE, "DATE", "The day the window ends with.", required=True),
         Column("user_id", "STRING", "The person.", required=True, is_personal=True),

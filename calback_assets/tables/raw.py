@@ -31,6 +31,7 @@ RAW_USERS = Table(
     is_partitioned=False,
     clustering=("user_id",),
     tombstone="deleted_at",
+    person=("user_id",),
     declared=(
         Column(
             "user_id",
@@ -63,6 +64,7 @@ RAW_MEETINGS = Table(
     is_partitioned=False,
     clustering=("meeting_id",),
     tombstone="deleted_at",
+    person=("owner_id",),
     declared=(
         Column("meeting_id", "STRING", "Document id in `meetingsCollection`.", required=True),
         Column("owner_id", "STRING", "User who made the meeting.", is_personal=True),
@@ -91,6 +93,7 @@ RAW_EVENTS = Table(
     grain="exported event",
     key=(),
     clustering=("event_name", "user_pseudo_id"),
+    person=("user_id", "user_pseudo_id"),
     declared=(
         Column(EVENT_DATE, "DATE", "Day of the event in the platform's time zone, from its timestamp.", required=True),
         Column("event_timestamp", "INT64", "Microseconds since 1970 in UTC.", required=True),
@@ -128,6 +131,7 @@ RAW_ACCESS_LOG = Table(
     grain="delivered log row",
     key=(),
     clustering=("user_id",),
+    person=("user_id",),
     declared=(
         Column(EVENT_DATE, "DATE", "Day the app was opened.", required=True),
         Column("user_id", "STRING", "User who opened the app.", required=True, is_personal=True),

@@ -22,8 +22,11 @@ from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import SAME_DAY, Reach
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import EVENT_DATE, Column, Table
-from calback_assets.warehouse.bigquery_jobs import FAILURES, Jobs, Limits, Purpose, explain, reader_of
+from calback_assets.warehouse.bigquery_erasure import BigQueryErasure
+from calback_assets.warehouse.bigquery_jobs import FAILURES, Jobs, Limits, Purpose, QueryParameter, explain, reader_of
+from calback_assets.warehouse.bigquery_ledger import COLUMNS, LEDGER, SCHEMA, latest
 from calback_assets.warehouse.bigquery_schema import (
     LABELS,
     googlesql_type,
@@ -31,6 +34,7 @@ from calback_assets.warehouse.bigquery_schema import (
     nullable_schema_of,
     table_of,
 )
+from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import Model, Template
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type, check_names
@@ -44,19 +48,10 @@ from calback_assets.warehouse.warehouse import (
     progress,
 )
 
-_LEDGER = "partition_ledger"
-_LEDGER_SCHEMA = [
-    bigquery.SchemaField("table_name", "STRING", "REQUIRED"),
-    bigquery.SchemaField("event_date", "DATE", "REQUIRED"),
-    bigquery.SchemaField("row_count", "INT64", "REQUIRED"),
-    bigquery.SchemaField("run_id", "STRING", "REQUIRED"),
-    bigquery.SchemaField("is_stale", "BOOL", "REQUIRED"),
-    bigquery.SchemaField("cause", "STRING", "REQUIRED", description="The write that made this entry."),
-    bigquery.SchemaField("entered_at", "TIMESTAMP", "REQUIRED"),
-]
 _STAGED_FOR = timedelta(hours=6)
 """After which a staging table that a killed process left behind is gone."""
 _PAGE_ROWS = 10_000
+_NONE: Sequence[QueryParameter] = ()
 _FOREIGN_DAY = "foreign day"
 _MARK = "calback: "
 """Opens the messages that our own guards raise, which, unlike BigQuery's, hold no value."""
@@ -79,6 +74,7 @@ class BigQueryWarehouse(Warehouse):
         dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None,
         limits: Limits | None = None,
         connect_reader: Callable[[bigquery.Client], BigQueryReadClient | None] = reader_of,
+        pseudonym_key: bytes = DEVELOPMENT_KEY,
     ) -> None:
         """Name the dataset; nothing is called yet.
 
@@ -88,12 +84,14 @@ class BigQueryWarehouse(Warehouse):
             dependents: for each table, the partitioned tables that read it and the days they read.
             limits: bounds on every job.
             connect_reader: makes the client of the Storage Read API beside a client.
+            pseudonym_key: the secret of keyed hashes, under which the suppression list knows people.
         """
         self._resource = bigquery_resource
         self._dataset = dataset
         self._dependents = dependents or {}
         self._limits = limits or Limits()
         self._connect_reader = connect_reader
+        self._subjects = Subjects(pseudonym_key)
         self._kept: list[BigQuerySession] | None = None
 
     @contextmanager
@@ -119,7 +117,7 @@ class BigQueryWarehouse(Warehouse):
         try:
             with self._resource.get_client() as client:
                 jobs = Jobs(client, self._dataset, self._limits)
-                session = BigQuerySession(jobs, self._connect_reader(client), self._dependents)
+                session = BigQuerySession(jobs, self._connect_reader(client), self._dependents, self._subjects)
                 session.prepare(read_only=read_only)
         except FAILURES as error:
             raise explain(error, project, self._dataset, location) from None
@@ -138,8 +136,10 @@ class BigQuerySession(Session):
         jobs: Jobs,
         reader: BigQueryReadClient | None,
         dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+        subjects: Subjects,
     ) -> None:
         """Wrap the clients."""
+        self._erasure = BigQueryErasure(self, jobs, subjects, dependents)
         self._jobs = jobs
         self._reader = reader
         self._client = jobs.client
@@ -160,10 +160,16 @@ class BigQuerySession(Session):
                 f"{wanted}; set it to {found.location}"
             )
         if not read_only:
-            ledger = bigquery.Table(self._dataset.table(_LEDGER), schema=_LEDGER_SCHEMA)
-            ledger.description = "Which partition was written when, and which have become stale since; append only."
-            ledger.labels = LABELS
-            self._create(ledger)
+            self.create(
+                LEDGER, SCHEMA, "Which partition was written when, and which have become stale since; append only."
+            )
+
+    def create(self, table_name: str, schema: Sequence[bigquery.SchemaField], description: str) -> None:
+        """Make a table of our own, one that keeps no contract, where it is missing."""
+        made = bigquery.Table(self._dataset.table(table_name), schema=schema)
+        made.description = description
+        made.labels = LABELS
+        self._create(made)
 
     @property
     def uri(self) -> str:
@@ -195,7 +201,7 @@ class BigQuerySession(Session):
             ContractError: the stored table differs in any other way.
         """
         wanted = table_of(table, self._dataset.table(table.name))
-        stored = self._stored(table)
+        stored = self.stored(table.name)
         if stored is None:
             self._create(wanted)
         elif missing := missing_columns(table, stored.schema):
@@ -206,9 +212,10 @@ class BigQuerySession(Session):
             )
             self._jobs.query(f"ALTER TABLE {table.name} {added}", Purpose("schema", table.name, "", "add_columns"))
 
-    def _stored(self, table: Table) -> bigquery.Table | None:
+    def stored(self, table_name: str) -> bigquery.Table | None:
+        """The table of that name, where there is one."""
         try:
-            return self._client.get_table(self._dataset.table(table.name), retry=self._jobs.retry)
+            return self._client.get_table(self._dataset.table(table_name), retry=self._jobs.retry)
         except exceptions.NotFound:
             return None
 
@@ -266,6 +273,9 @@ class BigQuerySession(Session):
             ContractError: the rows break the contract; the old partition stands.
         """
         that_day = _within(day, day + timedelta(days=1))
+        sql, parameters = statement.sql, _NONE
+        if statement.is_from_outside:
+            sql, parameters = self._clean(table, sql, run_id)
         rippled = self._days(statement.ripple) if statement.ripple else []
         before = self._fingerprint(table, that_day)
         cause = f"{run_id} {table.name} {day} {datetime.now(UTC).isoformat()}"
@@ -276,27 +286,27 @@ class BigQuerySession(Session):
         ]
         purpose = Purpose(run_id, table.name, str(day), "publish")
         if stale:
-            self._mark(f"NOT is_stale AND ({' OR '.join(stale)})", cause, purpose, is_stale=True)
+            self.mark(f"NOT is_stale AND ({' OR '.join(stale)})", cause, purpose, is_stale=True)
         try:
-            job = self._publish(table, _merge(table, statement.sql, day), purpose)
+            job = self._publish(table, _merge(table, sql, day), purpose, parameters)
         except ContractError as error:
             if _FOREIGN_DAY not in str(error):
                 raise
             raise ContractError(self._foreign_day(table, statement.sql, day)) from None
         after = None if before is None else self._fingerprint(table, that_day)
         if after is not None and after == before:
-            self._mark(f"is_stale AND cause = '{cause}'", f"{cause} unchanged", purpose, is_stale=False)
+            self.mark(f"is_stale AND cause = '{cause}'", f"{cause} unchanged", purpose, is_stale=False)
         if job.dml_stats:
             row_count = job.dml_stats.inserted_row_count
         else:  # The emulator tells no more than how many rows were touched.
             row_count = after.rows if after else self._count(table, that_day)
         self._jobs.query(
-            f"INSERT INTO {_LEDGER} (table_name, event_date, row_count, run_id, is_stale, cause, entered_at) VALUES "
+            f"INSERT INTO {LEDGER} ({COLUMNS}) VALUES "
             f"('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE, '{cause}', CURRENT_TIMESTAMP())",
             Purpose(run_id, table.name, str(day), "ledger"),
         )
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
-        return Written(day, row_count, statement.sql, self._costs(job))
+        return Written(day, row_count, sql, self._costs(job))
 
     def replace_snapshot(self, table: Table, sql: str, run_id: str, /) -> Written:
         """Replace an unpartitioned table in one statement; rows that are gone stay, marked.
@@ -304,20 +314,30 @@ class BigQuerySession(Session):
         Raises:
             ContractError: the rows break the contract; the old table stands.
         """
-        job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"))
+        sql, parameters = self._clean(table, sql, run_id)
+        job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"), parameters)
         row_count = self._count(table, "TRUE")  # With the rows that stay, marked.
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
         return Written(None, row_count, sql, self._costs(job))
 
+    def erase(self, subject_hash: str, run_id: str, /) -> list[Erased]:
+        """Take a person out of every table and keep them out; what a crash leaves undone, the next erasure does."""
+        self._erasure.run_id = run_id
+        return self._erasure.erase(subject_hash)
+
+    def is_suppressed(self, subject: str) -> bool:
+        """Whether a user or device of that id has been erased."""
+        return self._erasure.knows(subject)
+
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
-        return set(self._days(f"SELECT {EVENT_DATE} FROM ({_latest()}) WHERE table_name = '{table.name}' AND is_stale"))
+        return set(self._days(f"SELECT {EVENT_DATE} FROM ({latest()}) WHERE table_name = '{table.name}' AND is_stale"))
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return sorted(
             self._days(
-                f"SELECT {EVENT_DATE} FROM ({_latest()}) WHERE table_name = '{table.name}' AND run_id = '{run_id}'"
+                f"SELECT {EVENT_DATE} FROM ({latest()}) WHERE table_name = '{table.name}' AND run_id = '{run_id}'"
             )
         )
 
@@ -329,7 +349,7 @@ class BigQuerySession(Session):
         Raises:
             WarehouseError: the table has never been written.
         """
-        if self._stored(ref.table) is None:
+        if self.stored(ref.table.name) is None:
             raise never_written(ref.table.name)
         schema = arrow_schema(ref.table, columns)
         where = "" if ref.start is None or ref.end is None else _within(ref.start, ref.end)
@@ -377,18 +397,26 @@ class BigQuerySession(Session):
         Raises:
             WarehouseError: the table has never been written.
         """
-        if self._stored(table) is None:
+        if self.stored(table.name) is None:
             raise never_written(table.name)
         query = newest_first(table).from_(exp.table_(table.name)).limit(limit)
         if table.is_partitioned:
-            written = self._days(f"SELECT DISTINCT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}'")
+            written = self._days(f"SELECT DISTINCT {EVENT_DATE} FROM {LEDGER} WHERE table_name = '{table.name}'")
             last = max(written, default=date.max - timedelta(days=1))
             query = query.where(_within(last - timedelta(days=limit), last + timedelta(days=1)))
         return self.records(query.sql("bigquery"))
 
-    def _publish(self, table: Table, merge: str, purpose: Purpose) -> bigquery.QueryJob:
+    def _clean(self, table: Table, sql: str, run_id: str) -> tuple[str, Sequence[QueryParameter]]:
+        """A source's query without erased people, and the parameters that it then needs."""
+        self._erasure.run_id = run_id
+        clean = self._erasure.clean(table, sql)
+        return clean, self._erasure.parameters if clean != sql else _NONE
+
+    def _publish(
+        self, table: Table, merge: str, purpose: Purpose, parameters: Sequence[QueryParameter]
+    ) -> bigquery.QueryJob:
         try:
-            return self._jobs.query(merge, purpose)
+            return self._jobs.query(merge, purpose, parameters)
         except exceptions.GoogleAPICallError as error:
             own = re.search(rf"{_MARK}([^.]*)\.", str(error))
             if own is None:
@@ -404,11 +432,12 @@ class BigQuerySession(Session):
             f"example {found['foreign_day']}; nothing was written"
         )
 
-    def _mark(self, where: str, cause: str, purpose: Purpose, *, is_stale: bool) -> None:
+    def mark(self, where: str, cause: str, purpose: Purpose, *, is_stale: bool) -> None:
+        """Enter partitions of the ledger anew, as stale or as not."""
         self._jobs.query(
-            f"INSERT INTO {_LEDGER} (table_name, event_date, row_count, run_id, is_stale, cause, entered_at) "
+            f"INSERT INTO {LEDGER} ({COLUMNS}) "
             f"SELECT table_name, event_date, row_count, run_id, {is_stale}, '{cause}', CURRENT_TIMESTAMP() "
-            f"FROM ({_latest()}) WHERE {where}",
+            f"FROM ({latest()}) WHERE {where}",
             Purpose(purpose.run_id, purpose.table, purpose.partition, "mark" if is_stale else "unmark"),
         )
 
@@ -484,14 +513,6 @@ def _guard(column: Column, day: date | None) -> str:
 
 def _failure(column: Column, problem: str) -> str:
     return f"CAST(ERROR('{_MARK}{column.name}: {problem}.') AS {column.type})"
-
-
-def _latest() -> str:
-    """The ledger's last word on each partition."""
-    return (
-        f"SELECT * FROM {_LEDGER} WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY table_name, event_date "
-        "ORDER BY entered_at DESC) = 1"
-    )
 
 
 def _within(start: date, end: date) -> str:

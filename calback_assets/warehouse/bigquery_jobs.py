@@ -5,10 +5,10 @@ The client, retries, job ids and the translation of Google's errors belong here;
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, TypeVar
+from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
 import requests.exceptions
@@ -23,6 +23,7 @@ from calback_assets.errors import CalbackError, WarehouseError
 from calback_assets.warehouse.warehouse import never_written
 
 Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
+QueryParameter: TypeAlias = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
 
 EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
 
@@ -128,7 +129,7 @@ class Jobs:
             timeout=self.limits.patience_seconds,
         )
 
-    def query(self, sql: str, purpose: Purpose) -> bigquery.QueryJob:
+    def query(self, sql: str, purpose: Purpose, parameters: Sequence[QueryParameter] = ()) -> bigquery.QueryJob:
         """Run a statement and wait for its end.
 
         Raises:
@@ -139,7 +140,7 @@ class Jobs:
             return self.client.query(
                 sql,
                 job_id=job_id,
-                job_config=self._config(purpose),
+                job_config=self._config(purpose, parameters),
                 retry=_NEVER,
                 job_retry=None,
                 timeout=self.limits.request_seconds,
@@ -182,11 +183,12 @@ class Jobs:
         job = self.client.query(sql, job_config=config, retry=self.retry, job_retry=None)
         return list(job.schema or ())
 
-    def _config(self, purpose: Purpose) -> bigquery.QueryJobConfig:
+    def _config(self, purpose: Purpose, parameters: Sequence[QueryParameter]) -> bigquery.QueryJobConfig:
         config = bigquery.QueryJobConfig(
             default_dataset=f"{self.client.project}.{self.dataset}",
             labels=dict(purpose.labels),
             maximum_bytes_billed=self.limits.maximum_bytes_billed,
+            query_parameters=list(parameters),
             use_legacy_sql=False,
         )
         config.job_timeout_ms = int(self.limits.timeout_seconds * 1000)

@@ -7,12 +7,12 @@ and the ledger of partitions. What is written is somebody else's business.
 import random
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -21,7 +21,11 @@ from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import SAME_DAY, Reach
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import EVENT_DATE, TABLES, Table
+from calback_assets.warehouse.duckdb_erasure import DuckDBErasure
+from calback_assets.warehouse.duckdb_rewriting import Rewriting
+from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Template
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema, check_names
@@ -34,6 +38,8 @@ from calback_assets.warehouse.warehouse import (
     newest_first,
     progress,
 )
+
+T = TypeVar("T")
 
 LOCK_TIMEOUT_SECONDS = 10.0
 
@@ -57,6 +63,7 @@ class DuckDBWarehouse(Warehouse):
         path: Path,
         dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
+        pseudonym_key: bytes = DEVELOPMENT_KEY,
     ) -> None:
         """Name the file; nothing is opened.
 
@@ -65,11 +72,14 @@ class DuckDBWarehouse(Warehouse):
             dependents: for each table, the partitioned tables that read it and the days they read, so that replacing a
                 day marks the days that it made stale.
             lock_timeout_seconds: how long to wait for another process to let go of the file.
+            pseudonym_key: the secret of keyed hashes, under which the suppression list knows people.
         """
         self.path = path
         self._dependents = dependents or {}
         self._lock_timeout_seconds = lock_timeout_seconds
+        self._subjects = Subjects(pseudonym_key)
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
+        self._is_unpurged = False
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
@@ -84,6 +94,7 @@ class DuckDBWarehouse(Warehouse):
             for connection in self._kept:
                 connection.close()
             self._kept = None
+        self._purge()
 
     @contextmanager
     def session(self, *, read_only: bool = False) -> Iterator["DuckDBSession"]:
@@ -99,14 +110,27 @@ class DuckDBWarehouse(Warehouse):
                 "SET write_buffer_row_group_count = 1; "  # Each thread would hold five row groups before it writes one.
                 "SET enable_progress_bar = false"
             )
-            session = DuckDBSession(connection, self.path, self._dependents)
+            session = DuckDBSession(connection, self.path, self._dependents, self._subjects)
             if not read_only:
                 session.prepare()
             yield session
             if self._kept and session.days_written > 1:
                 session.settle()
+            self._is_unpurged |= session.erasure.is_unpurged
         finally:
             connection.close()
+        if self._kept is None:
+            self._purge()
+
+    def _purge(self) -> None:
+        """Write the file anew where it may still hold what was erased.
+
+        Raises:
+            WarehouseError: there is no room for it.
+        """
+        if self._is_unpurged:
+            self._unlocked(lambda: Rewriting(self.path).run())
+            self._is_unpurged = False
 
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         if self._kept is None:
@@ -120,17 +144,41 @@ class DuckDBWarehouse(Warehouse):
             raise WarehouseError(
                 f"there is no warehouse at {self.path}: materialize something first, or set CALBACK_DUCKDB_PATH"
             )
+        if not read_only:
+            self._make_folder()
+        while True:
+            before = self._file()
+            connection = self._unlocked(lambda: duckdb.connect(str(self.path), read_only=read_only))
+            if before in (None, self._file()):
+                return connection
+            connection.close()  # Of a file that was just written anew: what is opened is the old one, perhaps.
+
+    def _make_folder(self) -> None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise WarehouseError(
+                f"the warehouse {self.path} cannot be made: {error.strerror}; set CALBACK_DUCKDB_PATH to a file in "
+                "a folder that can be written"
+            ) from None
+
+    def _file(self) -> int | None:
+        """Tells the file under the path from another that has had its place."""
+        try:
+            return self.path.stat().st_ino
+        except OSError:
+            return None
+
+    def _unlocked(self, attempt: Callable[[], T]) -> T:
+        """Try what needs the file's lock until no other process has it.
+
+        Raises:
+            WarehouseError: it is still locked after the time to wait, or is no file that DuckDB can open.
+        """
         deadline = time.monotonic() + self._lock_timeout_seconds
         while True:
             try:
-                if not read_only:
-                    self.path.parent.mkdir(parents=True, exist_ok=True)
-                return duckdb.connect(str(self.path), read_only=read_only)
-            except OSError as error:
-                raise WarehouseError(
-                    f"the warehouse {self.path} cannot be made: {error.strerror}; set CALBACK_DUCKDB_PATH to a file in "
-                    "a folder that can be written"
-                ) from None
+                return attempt()
             except duckdb.Error as error:
                 holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
                 if holder is None:
@@ -168,8 +216,10 @@ class DuckDBSession(Session):
         connection: duckdb.DuckDBPyConnection,
         path: Path,
         dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+        subjects: Subjects | None = None,
     ) -> None:
         """Wrap an open connection to the file."""
+        self.erasure = DuckDBErasure(self, subjects or Subjects(DEVELOPMENT_KEY), dependents)
         self._path = path
         self._connection = connection
         self._dependents = dependents
@@ -209,6 +259,10 @@ class DuckDBSession(Session):
         """Run one statement and return its rows; every statement of a write goes through here."""
         return self._connection.execute(sql).fetchall()
 
+    def keep(self, variable: str, value: object, kind: str) -> None:
+        """Set a variable of the session, past every statement's text."""
+        self._connection.execute(f"SET VARIABLE {variable} = CAST($1 AS {kind})", [value])
+
     def records(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query by column name; for few rows, and quicker to plan than `arrow`."""
         cursor = self._connection.execute(sql)
@@ -241,9 +295,13 @@ class DuckDBSession(Session):
 
     def exists(self, table: Table) -> bool:
         """Whether the table has ever been written."""
+        return self.has(table.name)
+
+    def has(self, table_name: str) -> bool:
+        """Whether there is a table of that name, of a contract or of our own."""
         return bool(
             self.execute(
-                f"SELECT 1 FROM duckdb_tables() WHERE schema_name = '{SCHEMA}' AND table_name = '{table.name}'"
+                f"SELECT 1 FROM duckdb_tables() WHERE schema_name = '{SCHEMA}' AND table_name = '{table_name}'"
             )
         )
 
@@ -349,9 +407,10 @@ class DuckDBSession(Session):
         that_day = _within(day, day + timedelta(days=1))
         if self._unsettled_rows > _SETTLED_ROWS:
             self.settle()
-        guarded = f"SELECT * REPLACE ({_only(day)} AS {EVENT_DATE}) FROM ({statement.sql})"
         try:
             with self._transaction():
+                sql = self.erasure.clean(table, statement.sql) if statement.is_from_outside else statement.sql
+                guarded = f"SELECT * REPLACE ({_only(day)} AS {EVENT_DATE}) FROM ({sql})"
                 before = self._fingerprint(table, that_day)
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
                 self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {that_day}")
@@ -372,7 +431,7 @@ class DuckDBSession(Session):
         self.days_written += 1
         self._unsettled_rows += row_count
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
-        return Written(day, row_count, statement.sql)
+        return Written(day, row_count, sql)
 
     def replace_snapshot(self, table: Table, sql: str, _run_id: str, /) -> Written:
         """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
@@ -382,6 +441,7 @@ class DuckDBSession(Session):
         """
         name = f"{SCHEMA}.{table.name}"
         with self._transaction():
+            sql = self.erasure.clean(table, sql)
             if table.tombstone:
                 self.execute(_keep_departed(table, sql, datetime.now(UTC)))
             self.execute(f"DELETE FROM {name}")
@@ -391,6 +451,15 @@ class DuckDBSession(Session):
                 self.execute("DROP TABLE departed")
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
         return Written(None, row_count, sql)
+
+    def erase(self, subject_hash: str, _run_id: str, /) -> list[Erased]:
+        """Take a person out of every table and keep them out, all or nothing; the file forgets when it is closed."""
+        with self._transaction():
+            return self.erasure.erase(subject_hash)
+
+    def is_suppressed(self, subject: str) -> bool:
+        """Whether a user or device of that id has been erased."""
+        return self.erasure.knows(subject)
 
     def check_query(self, table: Table, sql: str) -> None:
         """Compare the columns of a query with the contract without running it.

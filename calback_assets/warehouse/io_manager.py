@@ -180,7 +180,7 @@ class _Write:
             query = files.of_day(day)
             self._facts[day] = query.facts
             read.append(query)
-            return Statement(query.sql)
+            return Statement(query.sql, is_from_outside=True)
 
         read: list[FileQuery | TableQuery] = []
         try:
@@ -199,7 +199,8 @@ class _Write:
                 self._written.append(self._session.replace_snapshot(self._table, f"SELECT * FROM {name}", run_id))
                 return
             self._replace_days(
-                lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'"), follow_stale=False
+                lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'", is_from_outside=True),
+                follow_stale=False,
             )
 
     def _refuse(self, rows: ConformedRows) -> None:

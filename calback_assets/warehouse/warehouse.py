@@ -15,6 +15,7 @@ from sqlglot import exp
 
 from calback_assets.errors import CalbackError, WarehouseError
 from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql import Model, Template
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
@@ -43,6 +44,8 @@ class Statement:
     sql: str
     ripple: str | None = None
     """Names other days (`event_date`) of the table that change with this one; run before the replacement."""
+    is_from_outside: bool = False
+    """True for a source's rows, in which people may be who were erased here; what is derived from tables has none."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,20 @@ class Session(Protocol):
         Raises:
             ContractError: the rows break the contract; the old table stands.
         """
+
+    def erase(self, subject_hash: str, run_id: str, /) -> list[Erased]:
+        """Put a person on the suppression list, and take everybody on it out of every table.
+
+        Args:
+            subject_hash: how the list knows the person, `Subjects.hash` of the user id.
+            run_id: the Dagster run.
+
+        Returns:
+            What was touched; nothing where nothing was stored of them.
+        """
+
+    def is_suppressed(self, subject: str) -> bool:
+        """Whether a user or device of that id has been erased."""
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""

@@ -9,6 +9,7 @@ from calback_assets.tables import EVENT_DATE, TABLES, Privacy, Table
 from calback_assets.tables.core import UNIFIED_EVENTS
 from calback_assets.tables.raw import RAW_USERS
 from calback_assets.warehouse.duckdb import duckdb_type
+from calback_assets.warehouse.erasure import mentions
 from calback_assets.warehouse.rows import arrow_type
 
 SNAKE_CASE = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
@@ -87,6 +88,30 @@ def test_columns_that_point_at_a_person_are_flagged(table: Table) -> None:
         column.name for column in table.columns if column.name in POINTS_AT_A_PERSON and not column.is_personal
     ]
     assert unflagged == []
+
+
+@every_table
+def test_a_table_with_anything_of_a_person_says_whose_each_row_is(table: Table) -> None:
+    """So that an erasure finds the rows of every table, also of those that are added later."""
+    if any(column.is_personal for column in table.columns):
+        assert table.person
+    for name in table.person:
+        assert table.column(name).type == "STRING"
+        assert table.column(name).is_personal
+
+
+@every_table
+def test_a_list_that_may_name_other_people_is_of_a_type_in_which_an_erasure_finds_them(table: Table) -> None:
+    lists = [column.name for column in table.columns if column.is_personal and column.type.startswith("ARRAY")]
+    assert [named.column for named in mentions(table)] == lists
+
+
+@every_table
+def test_a_table_says_of_itself_whether_a_row_hangs_on_other_people(table: Table) -> None:
+    """Where it does, the days that read an erased person's are rebuilt."""
+    if table.stands_alone:
+        assert table.person
+        assert table.is_partitioned
 
 
 @every_table

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from calback_assets_tests.warehouse.helpers import Desk, EmbeddedWarehouse, WarehouseUnderTest
+from calback_assets_tests.warehouse.helpers import Desk, WarehouseUnderTest, warehouse_under_test
 
 
 @pytest.fixture(scope="session")
@@ -21,20 +21,10 @@ def warehouse(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[WarehouseUnderTest]:
     """Every warehouse that must keep the write contract."""
-    if request.param == "duckdb":
-        yield EmbeddedWarehouse(tmp_path)
-        return
-    from calback_assets_tests.warehouse import emulated
-
-    if request.param == "project":
-        with emulated.real_warehouse(request.getfixturevalue("project")) as real:
-            yield real
-        return
-    emulator = request.getfixturevalue("emulator")
-    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
-    yield emulated.EmulatedWarehouse(emulator.url)
+    with warehouse_under_test(request, monkeypatch, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
-def desk(warehouse: EmbeddedWarehouse, instance: DagsterInstance, tmp_path: Path) -> Desk:
+def desk(warehouse: WarehouseUnderTest, instance: DagsterInstance, tmp_path: Path) -> Desk:
     return Desk(warehouse, instance, tmp_path)

@@ -3,23 +3,27 @@
 Apart from the other helpers, because the emulator takes seconds to import.
 """
 
+import io
+import json
 import os
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from uuid import uuid4
 
 from dagster_gcp import BigQueryResource
 from google.cloud import bigquery
 
-from calback_assets.partitions import Reach
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
 from calback_assets.warehouse.bigquery import BigQueryWarehouse
 from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery, client_of, resource_of
 from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.warehouse import Warehouse
 from calback_assets_tests.bigquery.emulator import client
-from calback_assets_tests.warehouse.helpers import CALENDAR, Row
+from calback_assets_tests.warehouse.helpers import CALENDAR, Dependents, Row
 
 LOCATION = "asia-northeast3"
 
@@ -46,12 +50,32 @@ class BigQueryUnderTest:
     def quoted(self, name: str) -> str:
         return f"`{name}`"
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
-        return WarehouseIOManager(BigQueryWarehouse(self.resource, self.dataset, dependents), CALENDAR)
+    def opened(self, dependents: Dependents | None = None, pseudonym_key: bytes = DEVELOPMENT_KEY) -> Warehouse:
+        return BigQueryWarehouse(self.resource, self.dataset, dependents, pseudonym_key=pseudonym_key)
+
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
+        return WarehouseIOManager(self.opened(dependents), CALENDAR)
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        with BigQueryWarehouse(self.resource, self.dataset).session() as session:
+            session.ensure(table)
+        self._load(table.name, rows)
+        if table.is_partitioned:
+            counted = Counter(row["event_date"] for row in rows)
+            entry = {"table_name": table.name, "run_id": "put", "is_stale": False, "cause": "put"}
+            now = datetime.now(UTC)
+            days = [{**entry, "event_date": day, "row_count": n, "entered_at": now} for day, n in counted.items()]
+            self._load("partition_ledger", days)
+
+    def _load(self, table_name: str, rows: Sequence[Row]) -> None:
+        table = self.client.get_table(f"{self.dataset}.{table_name}")
+        config = bigquery.LoadJobConfig(schema=table.schema, source_format="NEWLINE_DELIMITED_JSON")
+        lines = "".join(f"{json.dumps(row, default=str)}\n" for row in rows)
+        self.client.load_table_from_file(io.BytesIO(lines.encode()), table, job_config=config).result()
 
     def rows(self, table: Table) -> list[Row]:
         found = self.client.list_rows(self.client.get_table(f"{self.dataset}.{table.name}"))
-        return sorted((dict(row.items()) for row in found), key=lambda row: [(v is None, v) for v in row.values()])
+        return sorted((dict(row.items()) for row in found), key=_order)
 
     def ledger(self) -> list[Row]:
         latest: dict[tuple[str, date], Row] = {}
@@ -59,6 +83,10 @@ class BigQueryUnderTest:
         for entry in sorted((dict(row.items()) for row in entries), key=lambda row: row["entered_at"]):
             latest[entry["table_name"], entry["event_date"]] = entry
         return [latest[key] for key in sorted(latest)]
+
+
+def _order(row: Row) -> list[tuple[bool, object]]:
+    return [(value is None, repr(value) if isinstance(value, list) else value) for value in row.values()]
 
 
 class EmulatedWarehouse(BigQueryUnderTest):

@@ -3,7 +3,8 @@
 Data in every shape that an asset may return, a run, and what the run and the warehouse say afterwards.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any, Protocol
 import duckdb
 import pandas as pd
 import pyarrow as pa
+import pytest
 from dagster import (
     AssetIn,
     AssetMaterialization,
@@ -25,13 +27,15 @@ from dagster import (
 )
 
 from calback_assets.partitions import Reach, daily_partitions
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets.warehouse.output import Query
-from calback_assets.warehouse.rows import arrow_type
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type
+from calback_assets.warehouse.warehouse import Warehouse
 
 DAY = date(2024, 1, 10)
 FIRST = date(2024, 1, 1)
@@ -40,6 +44,7 @@ CALENDAR = Calendar(FIRST, None, SEOUL)
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 Row = dict[str, Any]
+Dependents = Mapping[str, Sequence[tuple[str, Reach]]]
 
 
 class WarehouseUnderTest(Protocol):
@@ -49,8 +54,14 @@ class WarehouseUnderTest(Protocol):
     types: Mapping[str, str]
     """What its messages call types that a contract does not use."""
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+    def opened(self, dependents: Dependents | None = None, pseudonym_key: bytes = DEVELOPMENT_KEY) -> Warehouse:
+        """The warehouse itself."""
+
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         """An I/O manager that writes to it."""
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        """Make the table and put rows and their days into it, past everything that is under test."""
 
     def rows(self, table: Table) -> list[Row]:
         """All rows as they are stored, in the order of their values."""
@@ -79,8 +90,24 @@ class EmbeddedWarehouse:
     def __init__(self, folder: Path) -> None:
         self.path = folder / "warehouse.duckdb"
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
-        return WarehouseIOManager(DuckDBWarehouse(self.path, dependents), CALENDAR)
+    def opened(self, dependents: Dependents | None = None, pseudonym_key: bytes = DEVELOPMENT_KEY) -> Warehouse:
+        return DuckDBWarehouse(self.path, dependents, pseudonym_key=pseudonym_key)
+
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
+        return WarehouseIOManager(self.opened(dependents), CALENDAR)
+
+    def put(self, table: Table, rows: Sequence[Row]) -> None:
+        with DuckDBWarehouse(self.path).session() as session:
+            session.ensure(table)
+            with session.incoming(
+                ConformedRows(pa.Table.from_pylist(list(rows), arrow_schema(table)), table), ""
+            ) as name:
+                session.execute(f"INSERT INTO calback.{table.name} BY NAME FROM {name}")
+            if table.is_partitioned:
+                session.execute(
+                    "INSERT INTO calback.partition_ledger "
+                    f"SELECT '{table.name}', event_date, COUNT(*), 'put', FALSE FROM calback.{table.name} GROUP BY 2"
+                )
 
     def rows(self, table: Table) -> list[Row]:
         """All rows as they are stored, past everything that is under test."""
@@ -106,6 +133,25 @@ class EmbeddedWarehouse:
             result = connection.execute(sql)
             names = [column[0] for column in result.description]
             return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+@contextmanager
+def warehouse_under_test(
+    request: pytest.FixtureRequest, environment: pytest.MonkeyPatch, folder: Path
+) -> Iterator[WarehouseUnderTest]:
+    """The warehouse that a fixture's parameter names, with nothing in it."""
+    if request.param == "duckdb":
+        yield EmbeddedWarehouse(folder)
+        return
+    from calback_assets_tests.warehouse import emulated
+
+    if request.param == "project":
+        with emulated.real_warehouse(request.getfixturevalue("project")) as real:
+            yield real
+        return
+    emulator = request.getfixturevalue("emulator")
+    environment.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
+    yield emulated.EmulatedWarehouse(emulator.url)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ DAY_STAGES = (
 )
 SNAPSHOT_STAGES = (
     "BEGIN",
+    "SELECT 1 FROM duckdb_tables()",  # whether anybody has been erased
     "CREATE OR REPLACE TEMP TABLE departed",
     "DELETE FROM calback.raw_users",
     "INSERT INTO calback.raw_users",

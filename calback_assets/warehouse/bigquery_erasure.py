@@ -1,0 +1,139 @@
+"""Erasing a person from BigQuery: how it hashes, finds and removes, one statement after the other.
+
+What an erasure does stands in `erasure`; only what BigQuery does in its own way belongs here. The keys of the hash are
+query parameters: they stand in no statement's text, and so in no history of statements.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from google.cloud import bigquery
+
+from calback_assets.partitions import Reach
+from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.bigquery_jobs import Jobs, Purpose, QueryParameter
+from calback_assets.warehouse.bigquery_ledger import COLUMNS, LEDGER, latest
+from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Erasure, Mentions, Subjects
+
+_SCHEMA = [
+    bigquery.SchemaField("subject_hash", "STRING", "REQUIRED"),
+    bigquery.SchemaField("kind", "STRING", "REQUIRED", description="user, device, or key."),
+    bigquery.SchemaField("suppressed_at", "TIMESTAMP", "REQUIRED"),
+]
+_ENTRIES_AT_ONCE = 1_000
+"""The text of a statement may be a megabyte long."""
+
+
+class Connected(Protocol):
+    """A session, as far as an erasure needs it."""
+
+    def stored(self, table_name: str) -> bigquery.Table | None:
+        """The table of that name, where there is one."""
+
+    def create(self, table_name: str, schema: Sequence[bigquery.SchemaField], description: str) -> None:
+        """Make a table of our own where it is missing."""
+
+    def mark(self, where: str, cause: str, purpose: Purpose, *, is_stale: bool) -> None:
+        """Enter partitions of the ledger anew, as stale or as not."""
+
+
+class BigQueryErasure(Erasure):
+    """The list and the sweep in one dataset.
+
+    The list is first, so that nothing brings back what goes; then the marks in the ledger, then the tables, raw ones
+    before those that are made of them. A crash in between is mended by the next erasure, of whomever.
+    """
+
+    def __init__(
+        self,
+        session: Connected,
+        jobs: Jobs,
+        subjects: Subjects,
+        dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+    ) -> None:
+        """Nothing is read yet."""
+        super().__init__(subjects, dependents)
+        self._session = session
+        self._jobs = jobs
+        self.run_id = ""
+        """The Dagster run that the jobs are for."""
+
+    @property
+    def parameters(self) -> Sequence[QueryParameter]:
+        """What a statement from `clean` needs beside its text."""
+        return (
+            # It takes bytes, which its annotation forgot.
+            bigquery.ScalarQueryParameter("inner_key", "BYTES", self.subjects.inner),  # type: ignore[arg-type]
+            bigquery.ScalarQueryParameter("outer_key", "BYTES", self.subjects.outer),  # type: ignore[arg-type]
+            bigquery.ArrayQueryParameter("suppressed", "STRING", sorted(self.hashes)),
+        )
+
+    def _listed(self) -> Sequence[tuple[str, str]]:
+        # Asked anew for every partition: a run may go on for hours, and an erasure come in between.
+        if self._session.stored(SUPPRESSED) is None:
+            return []
+        return [(entry, kind) for entry, kind in self._ask(f"SELECT DISTINCT subject_hash, kind FROM {SUPPRESSED}")]
+
+    def _list(self, kind: str, hashes: Collection[str]) -> None:
+        self._session.create(SUPPRESSED, _SCHEMA, "Who has been erased, by keyed hash: their rows are written no more.")
+        entered = [f"('{entry}', '{kind}', CURRENT_TIMESTAMP())" for entry in sorted(hashes)]
+        for first in range(0, len(entered), _ENTRIES_AT_ONCE):
+            entries = ", ".join(entered[first : first + _ENTRIES_AT_ONCE])
+            self._run(f"INSERT INTO {SUPPRESSED} (subject_hash, kind, suppressed_at) VALUES {entries}", SUPPRESSED)
+
+    def _ask(self, sql: str) -> list[tuple[Any, ...]]:
+        return [tuple(row.values()) for row in self._run(sql, "").result(retry=self._jobs.retry)]
+
+    def _change(self, table: Table, sql: str) -> None:
+        self._run(sql, table.name)
+
+    def _run(self, sql: str, table_name: str) -> bigquery.QueryJob:
+        return self._jobs.query(sql, Purpose(self.run_id or "read", table_name, "", "erase"), self.parameters)
+
+    def _enter(self, erased: Sequence[Erased], stale: str | None) -> None:
+        cause = f"{self.run_id} erasure"
+        if stale:
+            purpose = Purpose(self.run_id, "", "", "mark")
+            self._session.mark(f"NOT is_stale AND ({stale})", cause, purpose, is_stale=True)
+        for done in erased:
+            kept = ", ".join(
+                f"STRUCT(DATE '{part.day}' AS day, {part.stored - part.removed} AS row_count)"
+                for part in done.touched
+                if part.day
+            )
+            if kept:
+                self._run(
+                    f"INSERT INTO {LEDGER} ({COLUMNS}) SELECT entry.table_name, entry.{EVENT_DATE}, kept.row_count, "
+                    f"entry.run_id, entry.is_stale, '{cause}', CURRENT_TIMESTAMP() FROM ({latest()}) AS entry "
+                    f"INNER JOIN UNNEST([{kept}]) AS kept ON kept.day = entry.{EVENT_DATE} "
+                    f"WHERE entry.table_name = '{done.table.name}'",
+                    done.table.name,
+                )
+
+    def _exists(self, table: Table) -> bool:
+        return self._session.stored(table.name) is not None
+
+    def _stored(self, table: Table) -> str:
+        return table.name
+
+    def _quoted(self, name: str) -> str:
+        return f"`{name}`"
+
+    def _recognize(self, _relations: Iterable[tuple[Table, str]], /) -> bool:
+        return True
+
+    def _hashed(self, value: str) -> str:
+        return f"TO_HEX(SHA256(CONCAT(@outer_key, SHA256(CONCAT(@inner_key, CAST({value} AS BYTES))))))"
+
+    def _is_erased(self, value: str) -> str:
+        return f"{self._hashed(value)} IN UNNEST(@suppressed)"
+
+    def _mentions(self, column: str, mentions: Mentions) -> str:
+        return f"EXISTS(SELECT 1 FROM UNNEST({column}) AS item WHERE {self._is_erased(f'item{mentions.path}')})"
+
+    def _without(self, column: str, mentions: Mentions) -> str:
+        is_erased = self._is_erased(f"item{mentions.path}")
+        return (
+            f"ARRAY(SELECT item FROM UNNEST({column}) AS item WITH OFFSET AS place "
+            f"WHERE NOT COALESCE({is_erased}, FALSE) ORDER BY place)"
+        )

@@ -5,7 +5,7 @@ Jobs, their retries and their errors are in `bigquery_jobs`.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from tempfile import TemporaryFile
@@ -325,9 +325,9 @@ class BigQuerySession(Session):
         self._erasure.run_id = run_id
         return self._erasure.erase(subject_hash)
 
-    def is_suppressed(self, subject: str) -> bool:
-        """Whether a user or device of that id has been erased."""
-        return self._erasure.knows(subject)
+    def suppressed(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these user or device ids that have been erased."""
+        return self._erasure.known(ids)
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""

@@ -7,7 +7,7 @@ and the ledger of partitions. What is written is somebody else's business.
 import random
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -457,9 +457,9 @@ class DuckDBSession(Session):
         with self._transaction():
             return self.erasure.erase(subject_hash)
 
-    def is_suppressed(self, subject: str) -> bool:
-        """Whether a user or device of that id has been erased."""
-        return self.erasure.knows(subject)
+    def suppressed(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these user or device ids that have been erased."""
+        return self.erasure.known(ids)
 
     def check_query(self, table: Table, sql: str) -> None:
         """Compare the columns of a query with the contract without running it.

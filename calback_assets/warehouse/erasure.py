@@ -210,9 +210,11 @@ class Erasure(ABC):
             self._suppress("device", self._devices(f"{stored} WHERE {ALWAYS}"))
         return self._sweep()
 
-    def knows(self, subject: str) -> bool:
-        """Whether a user or device is on the list."""
-        return self.is_active() and self.subjects.hash(subject) in self.hashes
+    def known(self, ids: Collection[str]) -> frozenset[str]:
+        """Those of these user or device ids that are on the list."""
+        if not ids or not self.is_active():
+            return frozenset()
+        return frozenset(id_ for id_ in ids if self.subjects.hash(id_) in self.hashes)
 
     def clean(self, table: Table, sql: str) -> str:
         """The query of a source without the rows of erased people and without their mentions.

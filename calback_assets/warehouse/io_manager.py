@@ -6,7 +6,7 @@ knows warehouses and nothing of analytics.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -158,7 +158,7 @@ class _Write:
             self._files(obj)
         elif isinstance(obj, Snapshot):
             self._facts[None] = obj.facts
-            self._problems = _problems(obj.problems)
+            self._problems = _problems(obj.problems, self._session.suppressed({p.document_id for p in obj.problems}))
             self._rows(obj.rows)
         else:
             self._rows(obj)
@@ -308,10 +308,11 @@ def _ref(table: Table, last: date | None, days: int) -> TableRef:
     return TableRef(table, last - timedelta(days=days - 1), last + timedelta(days=1))
 
 
-def _problems(problems: Sequence[Problem]) -> dict[str, MetadataValue[Any]]:
-    """What could not be taken, by reason and by document."""
+def _problems(problems: Sequence[Problem], suppressed: Collection[str]) -> dict[str, MetadataValue[Any]]:
+    """What could not be taken, by reason and by document; a person who was erased is counted and not named."""
     reasons = Counter(f"{problem.field}: {problem.reason}" for problem in problems).most_common()
-    documents = [f"`{problem.document_id}` {problem.field}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS]]
+    named = [problem for problem in problems if problem.document_id not in suppressed][:_SHOWN_PROBLEMS]
+    documents = [f"`{problem.document_id}` {problem.field}: {problem.reason}" for problem in named]
     return {
         "rejected_documents": MetadataValue.int(len({problem.document_id for problem in problems})),
         "problems": MetadataValue.int(len(problems)),

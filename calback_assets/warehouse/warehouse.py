@@ -4,7 +4,7 @@ The shapes that both engines share belong here: sessions, statements, and what w
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -120,8 +120,8 @@ class Session(Protocol):
             What was touched; nothing where nothing was stored of them.
         """
 
-    def is_suppressed(self, subject: str) -> bool:
-        """Whether a user or device of that id has been erased."""
+    def suppressed(self, ids: Collection[str]) -> Collection[str]:
+        """Those of these user or device ids that have been erased."""
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""

@@ -69,8 +69,18 @@ class Patience:
         # Jitter, so that streams that broke together do not come back together.
         return pause * random.uniform(0.5, 1.0)  # noqa: S311 - not for secrets
 
-    def ask(self, request: Callable[[], Answer]) -> Answer:
+    def told(self, error: Exception, failures: int, pause: float) -> str:
+        """What to say of a pause."""
+        return (
+            f"Firestore broke off ({type(error).__name__}): attempt {failures + 1} of {self.attempts} in {pause:.1f} s"
+        )
+
+    def ask(self, request: Callable[[], Answer], report: Callable[[str], None]) -> Answer:
         """The answer to a request that may be repeated.
+
+        Args:
+            request: makes it.
+            report: told of every pause.
 
         Raises:
             FAILURES: it will not pass, or has come too often.
@@ -81,7 +91,9 @@ class Patience:
                 return request()
             except exceptions.GoogleAPICallError as error:
                 failures += 1
-                time.sleep(self.pause_after(error, failures))
+                pause = self.pause_after(error, failures)
+                report(self.told(error, failures, pause))
+                time.sleep(pause)
 
 
 @contextmanager

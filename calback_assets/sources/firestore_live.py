@@ -17,7 +17,7 @@ from functools import partial
 from itertools import pairwise
 from queue import Full, Queue
 from threading import Event
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.api_core import retry
 from google.cloud.firestore import Client
@@ -43,6 +43,8 @@ _NEVER = retry.Retry(predicate=lambda _: False)
 """Google's default would repeat on its own what `Patience` counts."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAME = "__name__"
+_Item: TypeAlias = list[Document] | str
+"""A chunk of a stream, or a sentence about it."""
 _AS_IT_IS = frozenset({"boolean_value", "integer_value", "double_value", "string_value", "bytes_value"})
 
 
@@ -82,7 +84,7 @@ class LiveFirestore(FirestoreSource):
         found: dict[str, Snapshot] = {}
         at = None
         with self._connect(self._project) as client, streaming(client) as api:
-            database = _Database(api, client, self._patience)
+            database = _Database(api, client, self._patience, report)
             for table in tables:
                 collection = self._collections[table]
                 try:
@@ -104,8 +106,8 @@ class LiveFirestore(FirestoreSource):
         streams = [
             partial(database.stream, collection, part, at) for part in database.divided(collection.name, parts, at)
         ]
-        with _merged(streams) as chunks:
-            documents = _reported(chunks, collection.table.name, expected, report)
+        with _merged(streams) as items:
+            documents = _reported(items, collection.table.name, expected, report)
             snapshot = collection.snapshot(documents, at)
         if snapshot.documents != expected:
             raise SourceError(
@@ -156,7 +158,7 @@ class _Cancellation:
 class _Database:
     """What is asked of Firestore, each request repeated as long as patience allows."""
 
-    def __init__(self, api: FirestoreClient, client: Client, patience: Patience) -> None:
+    def __init__(self, api: FirestoreClient, client: Client, patience: Patience, report: Callable[[str], None]) -> None:
         self._api = api
         self._root = f"{client._database_string}/documents"
         # Which database a request is for stands in its headers, too.
@@ -166,6 +168,7 @@ class _Database:
             "timeout": patience.request_seconds,
         }
         self._patience = patience
+        self._report = report
 
     def count(self, name: str, at: datetime | None) -> tuple[int, datetime]:
         """How many documents the collection has, and when; now, where no time is given."""
@@ -177,7 +180,8 @@ class _Database:
             },
             "read_time": at,
         }
-        (answer,) = self._patience.ask(lambda: list(self._api.run_aggregation_query(request, **self._options)))
+        ask = partial(self._api.run_aggregation_query, request, **self._options)
+        (answer,) = self._patience.ask(lambda: list(ask()), self._report)
         return answer.result.aggregate_fields["documents"].integer_value, at or _time(answer._pb.read_time)
 
     def divided(self, name: str, parts: int, at: datetime) -> list[_Part]:
@@ -193,7 +197,8 @@ class _Database:
             "partition_count": parts - 1,
             "read_time": at,
         }
-        cursors = self._patience.ask(lambda: list(self._api.partition_query(request, **self._options)))
+        ask = partial(self._api.partition_query, request, **self._options)
+        cursors = self._patience.ask(lambda: list(ask()), self._report)
         # Only collections of one name in the whole database can be divided: a cursor may stand in another of them.
         inside = f"{self._root}/{name}/"
         found = {cursor.values[0].reference_value for cursor in cursors}
@@ -204,8 +209,8 @@ class _Database:
 
     def stream(
         self, collection: DocumentCollection, part: _Part, at: datetime, cancellation: _Cancellation
-    ) -> Iterator[list[Document]]:
-        """The documents of a part, with the fields that are looked at and no others, in chunks.
+    ) -> "Iterator[_Item]":
+        """The documents of a part in chunks, with the fields that are looked at alone, and what there is to say.
 
         A stream that breaks goes on after the last document that came. Neither limit nor offset is used, which would
         count from there anew.
@@ -232,7 +237,9 @@ class _Database:
             except FAILURES as error:
                 yield chunk
                 failures += 1
-                if cancellation.wait(self._patience.pause_after(error, failures)):
+                pause = self._patience.pause_after(error, failures)
+                yield self._patience.told(error, failures, pause)
+                if cancellation.wait(pause):
                     return
 
 
@@ -248,27 +255,27 @@ def _query(collection: DocumentCollection, start: Mapping[str, object] | None, e
 
 @contextmanager
 def _merged(
-    streams: Sequence[Callable[[_Cancellation], Iterator[list[Document]]]],
-) -> Iterator[Iterator[list[Document]]]:
-    """The chunks of all streams as they come, each stream read by a thread; the first error ends all of them."""
+    streams: Sequence[Callable[[_Cancellation], Iterator[_Item]]],
+) -> Iterator[Iterator[_Item]]:
+    """What all streams give as it comes, each stream read by a thread; the first error ends all of them."""
     cancellation = _Cancellation()
-    queue: Queue[list[Document] | Exception | None] = Queue(len(streams) * _WAITING_CHUNKS)
+    queue: Queue[_Item | Exception | None] = Queue(len(streams) * _WAITING_CHUNKS)
 
-    def offer(item: list[Document] | Exception | None) -> None:
+    def offer(item: _Item | Exception | None) -> None:
         while not cancellation.wait(0):
             with suppress(Full):
                 queue.put(item, timeout=_TICK_SECONDS)
                 return
 
-    def read(stream: Callable[[_Cancellation], Iterator[list[Document]]]) -> None:
+    def read(stream: Callable[[_Cancellation], Iterator[_Item]]) -> None:
         try:
-            for chunk in stream(cancellation):
-                offer(chunk)
+            for item in stream(cancellation):
+                offer(item)
             offer(None)
         except Exception as error:
             offer(error)
 
-    def chunks() -> Iterator[list[Document]]:
+    def items() -> Iterator[_Item]:
         running = len(streams)
         while running:
             item = queue.get()
@@ -283,19 +290,20 @@ def _merged(
         for stream in streams:
             threads.submit(read, stream)
         try:
-            yield chunks()
+            yield items()
         finally:
             cancellation.ask()
 
 
-def _reported(
-    chunks: Iterator[list[Document]], table: str, expected: int, report: Callable[[str], None]
-) -> Iterator[Document]:
-    """The documents, with a word every ten seconds on how many have come."""
+def _reported(items: Iterator[_Item], table: str, expected: int, report: Callable[[str], None]) -> Iterator[Document]:
+    """The documents, with a word every ten seconds on how many have come, and at once on what a stream has to say."""
     come, reported_at = 0, time.monotonic()
-    for chunk in chunks:
-        yield from chunk
-        come += len(chunk)
+    for item in items:
+        if isinstance(item, str):
+            report(f"{table}: {item}")
+            continue
+        yield from item
+        come += len(item)
         if time.monotonic() - reported_at > _REPORT_EVERY_SECONDS:
             reported_at = time.monotonic()
             report(f"{table}: {come:,} of {expected:,} documents read")

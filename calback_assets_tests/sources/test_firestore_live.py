@@ -414,6 +414,16 @@ def test_progress_is_told_in_documents(firestore: Firestore) -> None:
     assert told == ["raw_users: 120 of 120 documents read"]
 
 
+def test_a_stream_that_breaks_is_told_with_its_next_attempt(firestore: Firestore) -> None:
+    fill(firestore, 10)
+    firestore.faults.fail(UNAVAILABLE, "RunAggregationQuery")
+    firestore.faults.fail(UNAVAILABLE, "RunQuery", after=4, times=2)
+    told: list[str] = []
+    live(firestore).snapshots(["raw_users"], told.append)
+    broken = "Firestore broke off (ServiceUnavailable): attempt 2 of 8 in 0.0 s"
+    assert told == [broken, f"raw_users: {broken}", f"raw_users: {broken}", "raw_users: 10 of 10 documents read"]
+
+
 def test_a_reader_that_stops_leaves_no_stream_behind(firestore: Firestore) -> None:
     fill(firestore, 500)
     firestore.documents_per_partition = 10

@@ -67,9 +67,10 @@ class Deployment:
 
     def calback(self, *arguments: str) -> int:
         """Run a command in a process of its own, as a person does; returns how it exits."""
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CALBACK_", "DAGSTER_"))}
         finished = subprocess.run(
             [sys.executable, "-c", "from calback_assets.cli import main; main(prog_name='calback')", *arguments],
-            env={**os.environ, **self.environ},
+            env={**inherited, **self.environ},
             capture_output=True,
             text=True,
             check=False,

@@ -1,4 +1,4 @@
-"""Both engines agree: the sample through BigQuery's emulator ends in the very tables that DuckDB makes of the files.
+"""Both engines agree: the sample in BigQuery and a live Firestore ends in the very tables that DuckDB makes of files.
 
 The guard of the whole bridge: sources, GoogleSQL, guards and publishing of every table at once. What the emulator
 does not check is read off the statements that were sent: partition filters, and what BigQuery rejects.
@@ -29,6 +29,8 @@ from calback_assets.tables import TABLES, Column, Table
 from calback_assets.warehouse.bigquery_jobs import Jobs
 from calback_assets_tests.assets.worlds import Platform, build_defs
 from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.firestore.files import load_folder
+from calback_assets_tests.firestore.server import Firestore
 from calback_assets_tests.warehouse.helpers import Row
 
 # A thousand statements take the emulator minutes, and the first test waits for all of them.
@@ -75,11 +77,14 @@ def recording(send: Callable[..., Any], sent: list[str]) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def warehouse(local: Platform, statements: list[str], emulator: Emulator) -> Iterator[Client]:
-    """BigQuery with the sample's exports in it, and every table as the platform makes it there."""
+    """BigQuery with the sample's exports in it, its documents in Firestore, and every table as it is made there."""
     with (
         client(emulator.url, PROJECT) as bigquery_client,
+        Firestore(PROJECT) as firestore,
         pytest.MonkeyPatch.context() as patched,
     ):
+        load_folder(firestore.store, local.data / "firestore")
+        patched.setenv("FIRESTORE_EMULATOR_HOST", firestore.host)
         patched.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
         patched.setattr(Jobs, "query", recording(Jobs.query, statements))
         patched.setattr(Jobs, "columns", recording(Jobs.columns, statements))

@@ -34,7 +34,7 @@ STAGES = ("lock", "copy", "compare", "close_new", "replace")
 def rows_of_day(users: Sequence[str], day: date = DAY) -> Statement:
     listed = ", ".join(f"('{user}')" for user in users)
     return Statement(
-        f'SELECT DATE \'{DAY}\' AS event_date, user_id, NULL AS topic, NULL AS "partition", NULL AS "offset" '
+        f'SELECT DATE \'{day}\' AS event_date, user_id, NULL AS topic, NULL AS "partition", NULL AS "offset" '
         f"FROM (VALUES {listed}) AS opened(user_id)"
     )
 

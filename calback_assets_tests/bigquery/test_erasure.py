@@ -38,7 +38,7 @@ def sent(emulator: Emulator) -> list[Sent]:
         warehouse.put(EXPORT, [event(LATER, ANN, "new-phone"), event(LATER, None, "new-phone")])
         patched.setattr(Jobs, "query", record)
         erase(warehouse)
-        names = ", ".join(f"`{name}`" for name in EXPORT.column_names)
+        names = ", ".join(f"export.`{name}`" for name in EXPORT.column_names)
         read = Statement(f"SELECT {names} FROM {EXPORT.name} WHERE event_date = DATE '{LATER}'", is_from_outside=True)
         with warehouse.opened(DEPENDENTS).session() as session:
             assert session.replace_day(RAW_EVENTS, LATER, read, "later").row_count == 0

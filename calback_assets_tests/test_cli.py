@@ -1,6 +1,7 @@
 """The `calback` command as a person meets it: what it prints, where, and how it exits."""
 
 import functools
+import hmac
 import json
 import logging
 import re
@@ -23,7 +24,7 @@ from calback_assets.cli import main
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
 from calback_assets.sample import write_sample
-from calback_assets.settings import Settings
+from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 
@@ -89,7 +90,7 @@ def spoiled_line(world: World) -> Iterator[Path]:
     path.write_text(good)
 
 
-@pytest.mark.parametrize("command", ["sample", "run", "show"])
+@pytest.mark.parametrize("command", ["sample", "run", "show", "erase"])
 def test_the_help_of_every_command_has_an_example(command: str) -> None:
     result = calback(command, "--help")
     assert result.exit_code == 0
@@ -99,7 +100,7 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
 def test_calback_alone_prints_its_help() -> None:
     result = calback()
     assert result.exit_code == 0
-    assert set(main.commands) == {"sample", "run", "show"}
+    assert set(main.commands) == {"sample", "run", "show", "erase"}
     assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
 
 
@@ -575,3 +576,109 @@ def test_a_table_that_was_never_written_says_how_to_write_it(tmp_path: Path, mon
     result = calback("show", "frequent_users")
     assert result.exit_code == 1
     assert error_of(result) == "table frequent_users does not exist yet: materialize frequent_users first"
+
+
+@pytest.fixture
+def person(world: World) -> str:
+    """Somebody who has done something on several days, and was seen on a device."""
+    ((found,),) = world.rows(
+        "SELECT user_id FROM calback.device_identity JOIN calback.user_daily_activity USING (user_id) "
+        "GROUP BY ALL ORDER BY COUNT(*) DESC, user_id LIMIT 1"
+    )
+    return str(found)
+
+
+def test_an_erasure_is_not_begun_without_a_terminal_or_yes(world: World, person: str) -> None:
+    result = calback("erase", person)
+    assert result.exit_code == 1
+    assert error_of(result) == "there is no terminal to ask for confirmation; nothing was erased; add --yes to go on"
+    assert world.rows(f"SELECT COUNT(*) FROM calback.device_identity WHERE user_id = '{person}'") != [(0,)]
+
+
+def test_an_erasure_says_what_it_will_do_and_takes_no_for_an_answer(
+    world: World, person: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("click.testing._NamedTextIOWrapper.isatty", lambda _: True)
+    result = CliRunner().invoke(main, ["erase", person], prog_name="calback", input="n\n")
+    assert result.exit_code == 1
+    assert (
+        "from all tables, and keeps them out of every later run. It cannot be undone.\nErase? [y/N]: " in result.stderr
+    )
+    assert error_of(result) == "the answer was no; nothing was erased"
+    assert world.rows(f"SELECT COUNT(*) FROM calback.device_identity WHERE user_id = '{person}'") != [(0,)]
+
+
+@pytest.mark.usefixtures("world")
+def test_an_empty_id_is_refused() -> None:
+    result = calback("erase", " ", "--yes")
+    assert result.exit_code == 2
+    assert error_of(result).startswith("USER_ID is empty; give the id of the person's document in userCollection")
+
+
+@pytest.mark.usefixtures("world")
+def test_the_hash_of_a_person_can_be_printed_for_dagit(person: str) -> None:
+    result = calback("erase", person, "--print-hash")
+    assert result.exit_code == 0
+    key = hmac.digest(DEVELOPMENT_KEY, b"calback suppression list", "sha256")
+    assert result.stdout == hmac.new(key, person.encode(), "sha256").hexdigest() + "\n"
+
+
+def test_an_erasure_lists_what_it_touched_and_is_on_record_without_the_id(
+    world: World, person: str, instance: DagsterInstance
+) -> None:
+    expected = {
+        table: world.rows(f"SELECT COUNT(*) FROM calback.{table} WHERE user_id = '{person}'")[0][0]
+        for table in ("raw_users", "raw_access_log", "device_identity", "user_first_seen", "user_daily_activity")
+    }
+    home = world.warehouse.parent
+
+    result = calback("erase", person, "--yes")
+
+    assert result.exit_code == 0, result.output
+    listed = dict(re.findall(r"^│ (\w+) +│ +(\d+) │", result.stdout, re.MULTILINE))
+    assert {table: int(listed[table]) for table in expected} == expected
+    assert "They stay suppressed: no later run stores anything of them.\n" in result.stdout
+    ((days,),) = world.rows(
+        "SELECT COUNT(*) FROM calback.partition_ledger WHERE table_name = 'daily_active_users' AND is_stale"
+    )
+    assert days > 0
+    told = rf"^Days that the next run rebuilds without them: .*{days} of daily_active_users$"
+    assert re.search(told, result.stdout, re.MULTILINE)
+    (run,) = instance.get_runs(limit=1)
+    assert (run.job_name, run.status) == ("erase_person", DagsterRunStatus.SUCCESS)
+    assert run.run_id in result.stdout
+    assert re.fullmatch("[0-9a-f]{64}", run.run_config["ops"]["erase"]["config"]["subject_hash"])
+    assert person not in result.output
+    # What is left of the person are the files that came from outside.
+    holding = {path.relative_to(home).parts[0] for path in home.rglob("*") if path.is_file() and holds(path, person)}
+    assert holding == {world.data.name}
+
+
+def holds(path: Path, text: str) -> bool:
+    return text.encode() in path.read_bytes()
+
+
+def test_erasing_somebody_unknown_says_that_nothing_is_stored_and_suppresses_them(world: World) -> None:
+    result = calback("erase", "nobody-of-this-name", "--yes")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Nothing is stored of this person.\nThey stay suppressed: ")
+    assert world.rows("SELECT COUNT(*) FROM calback.suppressed WHERE kind = 'user'")[0][0] >= 1
+
+
+def test_the_next_run_rebuilds_the_days_without_the_person_and_brings_nothing_back(world: World, person: str) -> None:
+    assert calback("erase", person, "--yes").exit_code == 0
+    result = calback("run", "--from", LAST_DAY)
+    assert result.exit_code == 0, result.output
+    assert re.search(
+        r"^Also rebuilt days whose input has changed: .*of daily_active_users", result.stdout, re.MULTILINE
+    )
+    assert calback("run").exit_code == 0
+    assert (
+        world.rows(
+            f"SELECT table_name FROM calback.partition_ledger WHERE is_stale UNION ALL "
+            f"SELECT user_id FROM calback.raw_access_log WHERE user_id = '{person}' UNION ALL "
+            f"SELECT user_id FROM calback.raw_users WHERE user_id = '{person}' UNION ALL "
+            f"SELECT user_id FROM calback.unified_events WHERE user_id = '{person}'"
+        )
+        == []
+    )

@@ -90,10 +90,11 @@ def test_every_check_stops_what_is_downstream_of_wrong_data(defs: Definitions) -
     assert all(check.blocking and check.description for check in checks.values())
 
 
-def test_there_is_one_job_and_a_schedule_that_runs_it_every_night(tmp_path: Path) -> None:
+def test_there_are_two_jobs_and_a_schedule_that_runs_the_daily_one_every_night(tmp_path: Path) -> None:
     defs = platform(tmp_path, CALBACK_TIMEZONE="Europe/Berlin")
     repository = defs.get_repository_def()
-    assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["daily_metrics"]
+    jobs = sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__"))
+    assert jobs == ["daily_metrics", "erase_person"]
     (nightly,) = repository.schedule_defs
     assert (nightly.name, nightly.job_name) == ("nightly", "daily_metrics")
     assert (nightly.cron_schedule, nightly.execution_timezone) == ("0 0 * * *", "Europe/Berlin")

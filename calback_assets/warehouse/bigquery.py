@@ -139,7 +139,7 @@ class BigQuerySession(Session):
         subjects: Subjects,
     ) -> None:
         """Wrap the clients."""
-        self._erasure = BigQueryErasure(self, jobs, subjects, dependents)
+        self._subjects = subjects
         self._jobs = jobs
         self._reader = reader
         self._client = jobs.client
@@ -322,12 +322,11 @@ class BigQuerySession(Session):
 
     def erase(self, subject_hash: str, run_id: str, /) -> list[Erased]:
         """Take a person out of every table and keep them out; what a crash leaves undone, the next erasure does."""
-        self._erasure.run_id = run_id
-        return self._erasure.erase(subject_hash)
+        return self._erasure(run_id).erase(subject_hash)
 
     def suppressed(self, ids: Collection[str]) -> Collection[str]:
         """Those of these user or device ids that have been erased."""
-        return self._erasure.known(ids)
+        return self._erasure("").known(ids)
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
@@ -408,9 +407,12 @@ class BigQuerySession(Session):
 
     def _clean(self, table: Table, sql: str, run_id: str) -> tuple[str, Sequence[QueryParameter]]:
         """A source's query without erased people, and the parameters that it then needs."""
-        self._erasure.run_id = run_id
-        clean = self._erasure.clean(table, sql)
-        return clean, self._erasure.parameters if clean != sql else _NONE
+        erasure = self._erasure(run_id)
+        clean = erasure.clean(table, sql)
+        return clean, erasure.parameters if clean != sql else _NONE
+
+    def _erasure(self, run_id: str) -> BigQueryErasure:
+        return BigQueryErasure(self, self._jobs, self._subjects, self._dependents, run_id)
 
     def _publish(
         self, table: Table, merge: str, purpose: Purpose, parameters: Sequence[QueryParameter]

@@ -50,13 +50,13 @@ class BigQueryErasure(Erasure):
         jobs: Jobs,
         subjects: Subjects,
         dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+        run_id: str,
     ) -> None:
         """Nothing is read yet."""
         super().__init__(subjects, dependents)
         self._session = session
         self._jobs = jobs
-        self.run_id = ""
-        """The Dagster run that the jobs are for."""
+        self._run_id = run_id
 
     @property
     def parameters(self) -> Sequence[QueryParameter]:
@@ -88,12 +88,12 @@ class BigQueryErasure(Erasure):
         self._run(sql, table.name)
 
     def _run(self, sql: str, table_name: str) -> bigquery.QueryJob:
-        return self._jobs.query(sql, Purpose(self.run_id or "read", table_name, "", "erase"), self.parameters)
+        return self._jobs.query(sql, Purpose(self._run_id or "read", table_name, "", "erase"), self.parameters)
 
     def _enter(self, erased: Sequence[Erased], stale: str | None) -> None:
-        cause = f"{self.run_id} erasure"
+        cause = f"{self._run_id} erasure"
         if stale:
-            purpose = Purpose(self.run_id, "", "", "mark")
+            purpose = Purpose(self._run_id, "", "", "mark")
             self._session.mark(f"NOT is_stale AND ({stale})", cause, purpose, is_stale=True)
         for done in erased:
             kept = ", ".join(

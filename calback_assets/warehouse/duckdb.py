@@ -116,7 +116,7 @@ class DuckDBWarehouse(Warehouse):
             yield session
             if self._kept and session.days_written > 1:
                 session.settle()
-            self._is_unpurged |= session.erasure.is_unpurged
+            self._is_unpurged |= session.is_unpurged
         finally:
             connection.close()
         if self._kept is None:
@@ -219,13 +219,15 @@ class DuckDBSession(Session):
         subjects: Subjects | None = None,
     ) -> None:
         """Wrap an open connection to the file."""
-        self.erasure = DuckDBErasure(self, subjects or Subjects(DEVELOPMENT_KEY), dependents)
+        self._subjects = subjects or Subjects(DEVELOPMENT_KEY)
         self._path = path
         self._connection = connection
         self._dependents = dependents
         self._unsettled_rows = 0
         self._is_small = False
         self.days_written = 0
+        self.is_unpurged = False
+        """Whether the file may hold bytes of somebody who was erased, as far as was looked."""
 
     def prepare(self) -> None:
         """Make the schema and the ledger where they are missing, and fit the threads to the partitions in it."""
@@ -409,7 +411,7 @@ class DuckDBSession(Session):
             self.settle()
         try:
             with self._transaction():
-                sql = self.erasure.clean(table, statement.sql) if statement.is_from_outside else statement.sql
+                sql = self._clean(table, statement.sql) if statement.is_from_outside else statement.sql
                 guarded = f"SELECT * REPLACE ({_only(day)} AS {EVENT_DATE}) FROM ({sql})"
                 before = self._fingerprint(table, that_day)
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
@@ -441,7 +443,7 @@ class DuckDBSession(Session):
         """
         name = f"{SCHEMA}.{table.name}"
         with self._transaction():
-            sql = self.erasure.clean(table, sql)
+            sql = self._clean(table, sql)
             if table.tombstone:
                 self.execute(_keep_departed(table, sql, datetime.now(UTC)))
             self.execute(f"DELETE FROM {name}")
@@ -454,12 +456,26 @@ class DuckDBSession(Session):
 
     def erase(self, subject_hash: str, _run_id: str, /) -> list[Erased]:
         """Take a person out of every table and keep them out, all or nothing; the file forgets when it is closed."""
-        with self._transaction():
-            return self.erasure.erase(subject_hash)
+        with self._transaction(), self._erasure() as erasure:
+            return erasure.erase(subject_hash)
 
     def suppressed(self, ids: Collection[str]) -> Collection[str]:
         """Those of these user or device ids that have been erased."""
-        return self.erasure.known(ids)
+        with self._erasure() as erasure:
+            return erasure.known(ids)
+
+    def _clean(self, table: Table, sql: str) -> str:
+        """A source's query without erased people."""
+        with self._erasure() as erasure:
+            return erasure.clean(table, sql)
+
+    @contextmanager
+    def _erasure(self) -> Iterator[DuckDBErasure]:
+        erasure = DuckDBErasure(self, self._subjects, self._dependents)
+        try:
+            yield erasure
+        finally:
+            self.is_unpurged |= erasure.is_unpurged
 
     def check_query(self, table: Table, sql: str) -> None:
         """Compare the columns of a query with the contract without running it.

@@ -1,6 +1,7 @@
 """One contract test for every table: what all declarations have in common."""
 
 import re
+from pathlib import Path
 
 import pytest
 from sqlglot import exp
@@ -120,6 +121,15 @@ def test_what_is_hashed_is_flagged_and_says_so(table: Table) -> None:
         if column.privacy is Privacy.HASH:
             assert column.is_personal
             assert column.name.endswith("_hash")
+
+
+def test_the_page_on_privacy_names_every_table_and_every_column_that_is_not_plainly_kept() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(\w+)`", page))
+    assert set(TABLES) <= named
+    for table in TABLES.values():
+        treated = {column.name for column in table.declared if column.is_personal or column.privacy is Privacy.DROP}
+        assert treated <= named, table.name
 
 
 def test_what_is_dropped_is_declared_and_not_stored() -> None:

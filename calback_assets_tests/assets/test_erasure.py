@@ -1,0 +1,162 @@
+"""Erasing people from whole worlds: afterwards every table is as if they had never been.
+
+The oracle is another warehouse, in which the same people were suppressed before the first day was read. The world holds
+what is hard: shared devices, app events before a sign-in, meetings owned and joined, events of others that name them,
+days on which nobody else opened the app, and copies of events.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from calback_assets.assets import SQL_ASSETS
+from calback_assets.assets.sql_asset import dependents
+from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.tables import TABLES
+from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.erasure import Subjects
+from calback_assets_tests.assets.given import Row, micros
+from calback_assets_tests.assets.worlds import Platform, contents, write_lines, write_opens
+
+FIRST = date(2024, 1, 1)
+DAYS = [FIRST + timedelta(days=age) for age in range(12)]
+LAST = DAYS[-1]
+NAMES = ("ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal")
+PEOPLE = [f"person-{name}-{number:03}" for number, name in enumerate(NAMES)]
+DEVICES = [f"device-{number}" for number in range(9)]
+ERASED = PEOPLE[:3]
+SEED = 20240110
+
+
+def write_world(data: Path, chance: random.Random) -> None:
+    """Files of all sources, in which everybody meets everybody else."""
+    documents = [
+        {"id": who, "create_time": at(chance.choice(DAYS)), "update_time": at(LAST), "data": {"email": f"{who}@x.kr"}}
+        for who in PEOPLE
+    ]
+    write_lines(data / "firestore" / "userCollection.jsonl", documents)
+    write_lines(data / "firestore" / "meetingsCollection.jsonl", (meeting(n, chance) for n in range(40)))
+    for age, day in enumerate(DAYS):
+        write_lines(data / "analytics" / f"events_{day:%Y%m%d}.jsonl", events(day, chance))
+        # On every third day the log has no app open but the first person's, and none on every fifth.
+        opened = chance.choices(PEOPLE, k=6) if age % 3 else PEOPLE[:1]
+        write_opens(data, day, ({"userId": who} for who in opened) if age % 5 else ())
+
+
+def at(day: date) -> str:
+    return f"{day}T03:00:00Z"
+
+
+def meeting(number: int, chance: random.Random) -> Row:
+    owner, *involved = chance.sample(PEOPLE, k=3)
+    day = chance.choice(DAYS)
+    data = {"owner": owner, "involved": [owner, *involved], "content": "lunch"}
+    return {"id": f"meeting-{number}", "create_time": at(day), "update_time": at(day), "data": data}
+
+
+def events(day: date, chance: random.Random) -> Iterator[Row]:
+    """App events of a day; at few times, so that events of different people coincide."""
+    for index in range(chance.choice((0, 4, 12, 25))):
+        number = chance.randrange(len(DEVICES))
+        device = chance.choices((DEVICES[number], None), (9, 1))[0]
+        # Most people keep to a device of their own, and the last device goes round.
+        owner = PEOPLE[number] if number < len(PEOPLE) else chance.choice(PEOPLE)
+        user = chance.choices((owner, None, chance.choice(PEOPLE)), (10, 10, 1))[0]
+        params = [{"key": "ga_session_id", "value": {"int_value": str(chance.randrange(3))}}]
+        if chance.random() < 0.1:
+            params.append({"key": "invited", "value": {"string_value": chance.choice([*PEOPLE, *DEVICES])}})
+        row = {
+            "event_timestamp": str(micros(f"{day} {chance.randrange(8, 12):02}:00")),
+            "event_name": chance.choice(("tap", "tap", "session_start")),
+            "event_params": params,
+            "user_pseudo_id": device,
+            "user_id": user,
+        }
+        if chance.random() < 0.5:
+            row |= {"event_bundle_sequence_id": str(index), "batch_event_index": "1"}
+        yield row
+        if chance.random() < 0.1:
+            yield row | {"user_id": None}
+
+
+def warehouse_of(platform: Platform) -> DuckDBWarehouse:
+    return DuckDBWarehouse(platform.home / "warehouse.duckdb", dependents(SQL_ASSETS))
+
+
+def erase(platform: Platform, people: Sequence[str]) -> None:
+    for who in people:
+        with warehouse_of(platform).session() as session:
+            session.erase(Subjects(DEVELOPMENT_KEY).hash(who), "erasure")
+
+
+def tables_of(platform: Platform) -> Mapping[str, list[tuple[object, ...]]]:
+    with warehouse_of(platform).session() as session:
+        return contents(session)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """The world, built without anybody erased."""
+    platform = Platform(tmp_path_factory.mktemp("world"), FIRST, LAST)
+    write_world(platform.data, random.Random(SEED))  # noqa: S311 - not for secrets
+    assert platform.run(FIRST, LAST).success
+    return platform
+
+
+@pytest.fixture(scope="module")
+def never(built: Platform, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, list[tuple[object, ...]]]:
+    """Every table of a warehouse in which they were suppressed from the start."""
+    platform = beside(built, tmp_path_factory.mktemp("never"))
+    erase(platform, ERASED)
+    assert platform.run(FIRST, LAST).success
+    # A device on which one of them is seen late is theirs before, too: days that this has made stale.
+    assert platform.run(LAST, LAST).success
+    return tables_of(platform)
+
+
+def beside(platform: Platform, home: Path) -> Platform:
+    """A platform over the same files with a warehouse of its own."""
+    (home / "data").symlink_to(platform.data)
+    return replace(platform, home=home)
+
+
+def test_after_an_erasure_and_the_next_run_every_table_is_as_if_they_had_never_been(
+    built: Platform, never: Mapping[str, list[tuple[object, ...]]], tmp_path: Path
+) -> None:
+    platform = beside(built, tmp_path)
+    (tmp_path / "warehouse.duckdb").write_bytes((built.home / "warehouse.duckdb").read_bytes())
+    before = tables_of(platform)
+    assert {name for name in TABLES if mentions(before[name], ERASED)} == set(TABLES) - {"daily_active_users"}
+
+    erase(platform, ERASED)
+
+    after = tables_of(platform)
+    assert {name for name in TABLES if mentions(after[name], ERASED)} == set()
+    assert platform.run(LAST, LAST).success
+    rebuilt = tables_of(platform)
+    assert [name for name in rebuilt if rebuilt[name] != never[name]] == []
+    assert {name for name in TABLES if rebuilt[name] == before[name]} == set()
+
+
+def mentions(rows: Sequence[tuple[object, ...]], people: Sequence[str]) -> bool:
+    return any(who in repr(rows) for who in people)
+
+
+def test_days_that_are_read_again_after_an_erasure_change_nothing(
+    built: Platform, never: Mapping[str, list[tuple[object, ...]]], tmp_path: Path
+) -> None:
+    platform = beside(built, tmp_path)
+    assert platform.run(DAYS[4], DAYS[8]).success
+    erase(platform, ERASED)
+    for first, last in ((7, 11), (0, 6)):
+        assert platform.run(DAYS[first], DAYS[last]).success
+    # What the first days tell of devices is known now: the last of what it made stale is built.
+    assert platform.run(LAST, LAST).success
+
+    late = tables_of(platform)
+
+    assert [name for name in late if late[name] != never[name]] == []

@@ -1,0 +1,81 @@
+"""What an erasure sends to BigQuery: no id in any statement, and no scan of a daily table without a constant range."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import sqlglot
+from google.cloud import bigquery
+from sqlglot import exp
+
+from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.tables import TABLES
+from calback_assets.tables.raw import RAW_EVENTS
+from calback_assets.warehouse.bigquery_jobs import EMULATOR_HOST, Jobs, Purpose, QueryParameter
+from calback_assets.warehouse.warehouse import Statement
+from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.warehouse.ann import ANN, DEPENDENTS, LATER, PHONE, TABLET, erase, event, fill
+from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
+
+EXPORT = replace(RAW_EVENTS, name="export")
+Sent = tuple[str, Purpose, Sequence[QueryParameter]]
+
+
+@pytest.fixture(scope="module")
+def sent(emulator: Emulator) -> list[Sent]:
+    """Every statement of an erasure, and of a day that is read after it and shows the person on a new device."""
+    found: list[Sent] = []
+    send = Jobs.query
+
+    def record(jobs: Jobs, sql: str, purpose: Purpose, parameters: Sequence[QueryParameter] = ()) -> bigquery.QueryJob:
+        found.append((sql, purpose, parameters))
+        return send(jobs, sql, purpose, parameters)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv(EMULATOR_HOST, emulator.url)
+        warehouse = EmulatedWarehouse(emulator.url)
+        fill(warehouse)
+        warehouse.put(EXPORT, [event(LATER, ANN, "new-phone"), event(LATER, None, "new-phone")])
+        patched.setattr(Jobs, "query", record)
+        erase(warehouse)
+        names = ", ".join(f"export.`{name}`" for name in EXPORT.column_names)
+        read = Statement(f"SELECT {names} FROM {EXPORT.name} WHERE event_date = DATE '{LATER}'", is_from_outside=True)
+        with warehouse.opened(DEPENDENTS).session() as session:
+            assert session.replace_day(RAW_EVENTS, LATER, read, "later").row_count == 0
+            assert session.suppressed({"new-phone"}) == {"new-phone"}
+    return found
+
+
+def test_no_statement_holds_an_id(sent: list[Sent]) -> None:
+    assert sent
+    for sql, purpose, parameters in sent:
+        told = f"{sql} {purpose} {[parameter.to_api_repr() for parameter in parameters]}"
+        assert not any(subject in told for subject in (ANN, PHONE, TABLET, "new-phone"))
+        assert DEVELOPMENT_KEY.decode() not in told
+
+
+def test_every_scan_and_change_of_a_daily_table_has_a_constant_range(sent: list[Sent]) -> None:
+    seen: set[tuple[str, type]] = set()
+    for sql, *_ in sent:
+        tree = sqlglot.parse_one(sql, read="bigquery")
+        for table in tree.find_all(exp.Table):
+            is_target = isinstance(table.parent, exp.Merge)
+            if is_target or table.name not in TABLES or not TABLES[table.name].is_partitioned:
+                continue
+            statement = table.find_ancestor(exp.Select) or tree
+            where = statement.args["where"].this
+            conditions = list(where.flatten()) if isinstance(where, exp.And) else [where]
+            assert any(is_constant(condition) for condition in conditions), sql
+            seen.add((table.name, type(statement)))
+    people = {name for name, table in TABLES.items() if table.person and table.is_partitioned}
+    assert seen == {(name, kind) for name in people for kind in (exp.Select, exp.Delete)} | {
+        ("raw_events", exp.Update),
+        ("unified_events", exp.Update),
+    }
+
+
+def is_constant(condition: exp.Expression) -> bool:
+    """Whether it compares the day with constants alone."""
+    is_of_day = isinstance(condition.this, exp.Column) and condition.this.name == "event_date"
+    compared = condition.args.get("expressions") or [condition.args.get("expression")]
+    return is_of_day and all(isinstance(day, exp.Cast) and isinstance(day.this, exp.Literal) for day in compared)

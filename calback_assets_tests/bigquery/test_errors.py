@@ -39,7 +39,6 @@ def gcp(monkeypatch: pytest.MonkeyPatch, data: Path, tmp_path: Path) -> pytest.M
         "CALBACK_ACCESS_LOG_TABLE": "access_log.opens",
         "CALBACK_PSEUDONYM_KEY": "a-key-of-the-tests",
         "CLOUDSDK_CONFIG": str(tmp_path),
-        "NO_GCE_CHECK": "true",
         "COLUMNS": "300",
     }.items():
         monkeypatch.setenv(name, value)

@@ -23,13 +23,15 @@ from calback_assets_tests.assets.given import Row, micros
 from calback_assets_tests.assets.worlds import Platform, contents, write_lines, write_opens
 
 FIRST = date(2024, 1, 1)
-DAYS = [FIRST + timedelta(days=age) for age in range(12)]
+DAYS = [FIRST + timedelta(days=age) for age in range(8)]
 LAST = DAYS[-1]
 NAMES = ("ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal")
 PEOPLE = [f"person-{name}-{number:03}" for number, name in enumerate(NAMES)]
 DEVICES = [f"device-{number}" for number in range(9)]
 ERASED = PEOPLE[:3]
 SEED = 20240110
+# Each of them makes a day that others than the erased see differently afterwards, and has days of its own.
+WITHOUT_CONSENT, INVITED, SHARED, LOGGED_BY_ONE = ({DAYS[age], DAYS[age + 3]} for age in range(4))
 
 
 def write_world(data: Path, chance: random.Random) -> None:
@@ -42,9 +44,8 @@ def write_world(data: Path, chance: random.Random) -> None:
     write_lines(data / "firestore" / "meetingsCollection.jsonl", (meeting(n, chance) for n in range(40)))
     for age, day in enumerate(DAYS):
         write_lines(data / "analytics" / f"events_{day:%Y%m%d}.jsonl", events(day, chance))
-        # On every third day the log has no app open but the first person's, and none on every fifth.
-        opened = chance.choices(PEOPLE, k=6) if age % 3 else PEOPLE[:1]
-        write_opens(data, day, ({"userId": who} for who in opened) if age % 5 else ())
+        opened = PEOPLE[:1] if day in LOGGED_BY_ONE else chance.choices(PEOPLE, k=6)
+        write_opens(data, day, ({"userId": who} for who in opened) if age else ())
 
 
 def at(day: date) -> str:
@@ -60,21 +61,20 @@ def meeting(number: int, chance: random.Random) -> Row:
 
 def events(day: date, chance: random.Random) -> Iterator[Row]:
     """App events of a day; at few times, so that events of different people coincide."""
-    for index in range(chance.choice((0, 4, 12, 25))):
-        number = chance.randrange(len(DEVICES))
-        device = chance.choices((DEVICES[number], None), (9, 1))[0]
-        # Most people keep to a device of their own, and the last device goes round.
+    for index in range(20):
+        # Everybody has a device, and the last one goes round.
+        number = chance.randrange(len(DEVICES) if day in SHARED else len(PEOPLE))
         owner = PEOPLE[number] if number < len(PEOPLE) else chance.choice(PEOPLE)
-        user = chance.choices((owner, None, chance.choice(PEOPLE)), (10, 10, 1))[0]
+        has_device = day not in WITHOUT_CONSENT or chance.random() < 0.7
         params = [{"key": "ga_session_id", "value": {"int_value": str(chance.randrange(3))}}]
-        if chance.random() < 0.1:
+        if day in INVITED and chance.random() < 0.5:
             params.append({"key": "invited", "value": {"string_value": chance.choice([*PEOPLE, *DEVICES])}})
         row = {
             "event_timestamp": str(micros(f"{day} {chance.randrange(8, 12):02}:00")),
             "event_name": chance.choice(("tap", "tap", "session_start")),
             "event_params": params,
-            "user_pseudo_id": device,
-            "user_id": user,
+            "user_pseudo_id": DEVICES[number] if has_device else None,
+            "user_id": chance.choice((owner, None)),
         }
         if chance.random() < 0.5:
             row |= {"event_bundle_sequence_id": str(index), "batch_event_index": "1"}
@@ -150,11 +150,11 @@ def test_days_that_are_read_again_after_an_erasure_change_nothing(
     built: Platform, never: Mapping[str, list[tuple[object, ...]]], tmp_path: Path
 ) -> None:
     platform = beside(built, tmp_path)
-    assert platform.run(DAYS[4], DAYS[8]).success
+    assert platform.run(DAYS[2], DAYS[4]).success
     erase(platform, ERASED)
-    for first, last in ((7, 11), (0, 6)):
-        assert platform.run(DAYS[first], DAYS[last]).success
-    # What the first days tell of devices is known now: the last of what it made stale is built.
+    assert platform.run(DAYS[4], LAST).success
+    assert platform.run(FIRST, DAYS[3]).success
+    # What the first days tell of devices is known now, and has made later days stale.
     assert platform.run(LAST, LAST).success
 
     late = tables_of(platform)

@@ -1,12 +1,15 @@
 """A person whose every personal field is a mark: whatever runs, fails or is erased, no file and no output holds one.
 
-The files are searched byte by byte, and the tables value by value, because DuckDB compresses what it stores.
+The files are searched byte by byte, and the databases row by row as well: DuckDB compresses what it stores, and SQLite
+divides a long text among pages.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,11 +86,19 @@ class Deployment:
         needle = text.lower()
         files = [path for path in self.written.rglob("*") if path.is_file()]
         found = [path.name for path in files if needle.encode() in path.read_bytes().lower()]
+        found += [path.name for path in files if path.suffix == ".db" and needle in _rows_of(path)]
         with duckdb.connect(str(self.written / "warehouse.duckdb"), read_only=True) as warehouse:
             for (table,) in warehouse.execute("SELECT table_name FROM duckdb_tables()").fetchall():
                 query = f"SELECT COUNT(*) FROM calback.{table} AS stored WHERE CAST(stored AS VARCHAR) ILIKE '%{text}%'"
                 found += [table] if warehouse.execute(query).fetchall() != [(0,)] else []
         return found + ["output" for said in self.said if needle in said.lower()]
+
+
+def _rows_of(database: Path) -> str:
+    """All rows of Dagster's SQLite database, in lower case."""
+    with closing(sqlite3.connect(database)) as opened:
+        tables = opened.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+        return "".join(str(opened.execute(f'SELECT * FROM "{table}"').fetchall()) for (table,) in tables).lower()
 
 
 @pytest.fixture(params=["files", "firestore"])

@@ -110,7 +110,28 @@ class DocumentCollection:
         Raises:
             SourceError: two documents with one id, or more than the tolerated share with what cannot be taken.
         """
-        return _snapshot(self, documents, snapshot_at)
+        of_every_document: Mapping[str, Callable[[Document], object]] = {
+            "created_at": lambda document: document.created_at,
+            "updated_at": lambda document: document.updated_at,
+            "deleted_at": lambda _: None,
+            "snapshot_at": lambda _: snapshot_at,
+        }
+        own = {**of_every_document, **self.own}
+        schema = pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in self.table.columns])
+        batches = []
+        problems: dict[Problem, None] = {}  # A set that keeps the order: two columns may come from one field.
+        remaining = iter(documents)
+        while chunk := list(islice(remaining, _CHUNK)):
+            columns = [
+                _column(chunk, self.declared[name], problems) if name in self.declared else list(map(own[name], chunk))
+                for name in self.table.column_names
+            ]
+            arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+            batches.append(pa.record_batch(arrays, schema=schema))
+        rows = pa.Table.from_batches(batches, schema=schema)
+        _refuse_duplicates(self.table, rows.column(self.table.key[0]))
+        _refuse_too_many(self, tuple(problems), rows.num_rows)
+        return Snapshot(rows=rows, problems=tuple(problems), documents=rows.num_rows, snapshot_at=snapshot_at)
 
 
 class FirestoreSource(Protocol):
@@ -182,32 +203,6 @@ def _meetings(tolerated: float) -> DocumentCollection:
     }
     own = {"meeting_id": _document_id, "is_pending": _is_pending}
     return DocumentCollection("meetingsCollection", RAW_MEETINGS, own, fields, tolerated)
-
-
-def _snapshot(collection: DocumentCollection, documents: Iterable[Document], snapshot_at: datetime) -> Snapshot:
-    table, fields = collection.table, collection.declared
-    of_every_document: Mapping[str, Callable[[Document], object]] = {
-        "created_at": lambda document: document.created_at,
-        "updated_at": lambda document: document.updated_at,
-        "deleted_at": lambda _: None,
-        "snapshot_at": lambda _: snapshot_at,
-    }
-    own = {**of_every_document, **collection.own}
-    schema = pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
-    batches = []
-    problems: dict[Problem, None] = {}  # A set that keeps the order: two columns may come from one field.
-    remaining = iter(documents)
-    while chunk := list(islice(remaining, _CHUNK)):
-        columns = [
-            _column(chunk, fields[name], problems) if name in fields else list(map(own[name], chunk))
-            for name in table.column_names
-        ]
-        arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-        batches.append(pa.record_batch(arrays, schema=schema))
-    rows = pa.Table.from_batches(batches, schema=schema)
-    _refuse_duplicates(table, rows.column(table.key[0]))
-    _refuse_too_many(collection, tuple(problems), rows.num_rows)
-    return Snapshot(rows=rows, problems=tuple(problems), documents=rows.num_rows, snapshot_at=snapshot_at)
 
 
 def _column(documents: Sequence[Document], field: _Field, problems: dict[Problem, None]) -> list[object]:

@@ -1,5 +1,7 @@
 """Tests of snapshots of a live Firestore: complete, of one time, and read to the end whatever breaks on the way."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -219,10 +221,11 @@ def _name(cursor: Any) -> str:
 )
 def test_whatever_passes_is_borne(firestore: Firestore, code: str) -> None:
     names = fill(firestore, 200)
-    for method in ("RunAggregationQuery", "PartitionQuery"):
-        firestore.faults.fail(getattr(grpc.StatusCode, code), method, times=3)
-    firestore.faults.fail(getattr(grpc.StatusCode, code), "RunQuery", after=7, times=20)
+    status = getattr(grpc.StatusCode, code)
+    faults = [firestore.faults.fail(status, method, times=3) for method in ("RunAggregationQuery", "PartitionQuery")]
+    broken = firestore.faults.fail(status, "RunQuery", after=7, times=20)
     assert ids(users(live(firestore, streams=2))) == names
+    assert [fault.fired for fault in (*faults, broken)] == [3, 3, 20]
 
 
 def test_a_stream_that_says_nothing_is_left_at_its_deadline_and_resumed(firestore: Firestore) -> None:
@@ -412,6 +415,34 @@ def test_progress_is_told_in_documents(firestore: Firestore) -> None:
     told: list[str] = []
     live(firestore).snapshots(["raw_users"], told.append)
     assert told == ["raw_users: 120 of 120 documents read"]
+
+
+GROWTH = """
+import re, sys
+from pathlib import Path
+from calback_assets.sources.firestore import collections
+from calback_assets.sources.firestore_client import connected
+from calback_assets.sources.firestore_live import LiveFirestore
+
+def peak():
+    return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
+
+live = LiveFirestore("calback-test", connected, collections(b"key of a test", tolerated=0.01))
+live.snapshots(["raw_meetings"], str)  # Nothing is in it: what a first call takes is taken.
+before = peak()
+print(live.snapshots(["raw_users"], str)["raw_users"].documents, peak() - before)
+"""
+
+
+def test_memory_grows_by_rows_and_not_by_documents(firestore: Firestore) -> None:
+    """A fifth of 100,000 documents, and of the 300 MB that these may take; each is ten times as large as its row."""
+    user = {"friends": [f"friend {number:022}" for number in range(30)], "email": "somebody@example.invalid", "flag": 1}
+    for index in range(20_000):
+        firestore.store.put(f"userCollection/u{index:07d}", user)
+    printed = subprocess.check_output([sys.executable, "-c", GROWTH], text=True)
+    documents, kilobytes = map(int, printed.split())
+    assert documents == 20_000
+    assert kilobytes < 60_000
 
 
 def test_a_stream_that_breaks_is_told_with_its_next_attempt(firestore: Firestore) -> None:

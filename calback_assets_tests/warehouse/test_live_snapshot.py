@@ -9,10 +9,12 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, materiali
 
 from calback_assets.assets.raw import raw_assets
 from calback_assets.partitions import daily_partitions
+from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.firestore import collections
 from calback_assets.sources.firestore_client import Patience, connected
 from calback_assets.sources.firestore_live import LiveFirestore
 from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
+from calback_assets.warehouse.erasure import Subjects
 from calback_assets_tests.firestore.server import Firestore
 from calback_assets_tests.warehouse.helpers import SEOUL, Row, WarehouseUnderTest, error_of
 
@@ -71,6 +73,17 @@ def test_both_tables_are_of_one_time_and_say_what_could_not_be_taken(snapshots: 
     assert (told["documents"], told["problems"], told["rejected_documents"]) == (2, 1, 1)
     assert told["problems_by_reason"] == "- flag: expected an integer, found str: 1"
     assert told["first_problems"] == "- `u2` flag: expected an integer, found str"
+
+
+def test_who_was_erased_is_counted_among_the_problems_and_not_named(
+    snapshots: Snapshots, warehouse: WarehouseUnderTest
+) -> None:
+    snapshots.take()
+    with warehouse.opened().session() as session:
+        session.erase(Subjects(DEVELOPMENT_KEY).hash("u2"), "an-erasure")
+    told = figures(snapshots.take(), "raw_users")
+    assert [user["user_id"] for user in snapshots.stored()[0]] == ["u1"]
+    assert (told["problems"], told["first_problems"]) == (1, "none")
 
 
 def test_each_half_can_be_taken_alone(snapshots: Snapshots, firestore: Firestore) -> None:

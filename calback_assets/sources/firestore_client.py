@@ -130,7 +130,12 @@ def streaming(client: Client) -> Iterator[FirestoreClient]:
     By default gRPC hands every message over from a thread of its own, which takes twice the processor time, and makes
     parallel streams slower than one.
     """
-    options = [(ChannelOptions.SingleThreadedUnaryStream, 1), ("grpc.max_receive_message_length", -1)]
+    options = [
+        (ChannelOptions.SingleThreadedUnaryStream, 1),
+        ("grpc.max_receive_message_length", -1),
+        # Otherwise gRPC remembers an address that did not answer beyond its channel, and fails the next one unasked.
+        ("grpc.use_local_subchannel_pool", 1),
+    ]
     if host := os.environ.get(EMULATOR_HOST):
         channel = grpc.insecure_channel(host, options)
     else:

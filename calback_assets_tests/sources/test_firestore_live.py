@@ -248,6 +248,16 @@ def test_a_server_that_dies_for_good_is_an_error_within_the_bound(firestore: Fir
     )
 
 
+def test_a_server_that_comes_back_is_read_by_the_next_snapshot_at_once(firestore: Firestore) -> None:
+    once = live(firestore, patience=Patience(attempts=1))
+    firestore.stop()
+    with pytest.raises(SourceError, match="did not answer"):
+        users(once)
+    with Firestore(firestore.project, port=int(firestore.host.rpartition(":")[2])) as back:
+        names = fill(back, 3)
+        assert ids(users(once)) == names
+
+
 def test_attempts_that_bring_nothing_are_bounded(firestore: Firestore) -> None:
     fill(firestore, 20)
     fault = firestore.faults.fail(UNAVAILABLE, "RunQuery", times=None)

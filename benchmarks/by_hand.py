@@ -26,7 +26,7 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
     from calback_assets.assets import SQL_ASSETS
     from calback_assets.sources.access_log_files import AccessLogFiles
     from calback_assets.sources.ga4_files import Ga4Files
-    from calback_assets.warehouse.duckdb import duckdb_type
+    from calback_assets.warehouse.duckdb_schema import duckdb_type
     from calback_assets.warehouse.io_manager import Calendar
 
     ga4 = Ga4Files(data / "analytics", TIMEZONE, lambda: datetime.now(UTC))

@@ -1,7 +1,7 @@
 """The warehouse in BigQuery: the write contract, with native partitions.
 
-Everything that becomes a statement for BigQuery belongs here: publishing, guards, the ledger of partitions, reading.
-Jobs, their retries and their errors are in `bigquery_jobs`.
+Everything that becomes a statement for BigQuery belongs here: publishing, guards, reading. Jobs, their retries and
+their errors are in `bigquery_jobs`, the ledger of partitions in `bigquery_ledger`.
 """
 
 import re
@@ -21,12 +21,20 @@ from google.cloud.bigquery_storage_v1.types import DataFormat, ReadSession
 from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
-from calback_assets.partitions import SAME_DAY, Reach
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import EVENT_DATE, Column, Table
 from calback_assets.warehouse.bigquery_erasure import BigQueryErasure
-from calback_assets.warehouse.bigquery_jobs import FAILURES, Jobs, Limits, Purpose, QueryParameter, explain, reader_of
-from calback_assets.warehouse.bigquery_ledger import COLUMNS, LEDGER, SCHEMA, latest
+from calback_assets.warehouse.bigquery_jobs import (
+    FAILURES,
+    READ,
+    Jobs,
+    Limits,
+    Purpose,
+    QueryParameter,
+    explain,
+    reader_of,
+)
+from calback_assets.warehouse.bigquery_ledger import DESCRIPTION, LEDGER, SCHEMA, BigQueryLedger
 from calback_assets.warehouse.bigquery_schema import (
     LABELS,
     googlesql_type,
@@ -36,6 +44,7 @@ from calback_assets.warehouse.bigquery_schema import (
 )
 from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import Model, Template
+from calback_assets.warehouse.ledger import Dependents, is_watched, on, staled_by, within
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type, check_names
 from calback_assets.warehouse.warehouse import (
@@ -71,7 +80,7 @@ class BigQueryWarehouse(Warehouse):
         self,
         bigquery_resource: BigQueryResource,
         dataset: str,
-        dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None,
+        dependents: Dependents | None = None,
         limits: Limits | None = None,
         connect_reader: Callable[[bigquery.Client], BigQueryReadClient | None] = reader_of,
         pseudonym_key: bytes = DEVELOPMENT_KEY,
@@ -135,7 +144,7 @@ class BigQuerySession(Session):
         self,
         jobs: Jobs,
         reader: BigQueryReadClient | None,
-        dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+        dependents: Dependents,
         subjects: Subjects,
     ) -> None:
         """Wrap the clients."""
@@ -145,6 +154,7 @@ class BigQuerySession(Session):
         self._client = jobs.client
         self._dataset = bigquery.DatasetReference(jobs.client.project, jobs.dataset)
         self._dependents = dependents
+        self._ledger = BigQueryLedger(jobs)
 
     def prepare(self, *, read_only: bool) -> None:
         """See that the dataset is there, and make the ledger where it is missing.
@@ -160,9 +170,7 @@ class BigQuerySession(Session):
                 f"{wanted}; set it to {found.location}"
             )
         if not read_only:
-            self.create(
-                LEDGER, SCHEMA, "Which partition was written when, and which have become stale since; append only."
-            )
+            self.create(LEDGER, SCHEMA, DESCRIPTION)
 
     def create(self, table_name: str, schema: Sequence[bigquery.SchemaField], description: str) -> None:
         """Make a table of our own, one that keeps no contract, where it is missing."""
@@ -191,7 +199,7 @@ class BigQuerySession(Session):
 
     def records(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query by column name; for few rows."""
-        job = self._jobs.query(sql, Purpose("read", "", "", "read"))
+        job = self._jobs.query(sql, READ)
         return [dict(row.items()) for row in job.result(retry=self._jobs.retry)]
 
     def ensure(self, table: Table) -> None:
@@ -272,21 +280,17 @@ class BigQuerySession(Session):
         Raises:
             ContractError: the rows break the contract; the old partition stands.
         """
-        that_day = _within(day, day + timedelta(days=1))
+        that_day = on(day)
         sql, parameters = statement.sql, _NONE
         if statement.is_from_outside:
             sql, parameters = self._clean(table, sql, run_id)
-        rippled = self._days(statement.ripple) if statement.ripple else []
+        rippled = self._jobs.days(statement.ripple) if statement.ripple else []
         before = self._fingerprint(table, that_day)
         cause = f"{run_id} {table.name} {day} {datetime.now(UTC).isoformat()}"
-        stale = [f"(table_name = '{table.name}' AND {EVENT_DATE} IN ({_listed(rippled)}))"] if rippled else []
-        stale += [
-            f"(table_name = '{dependent}' AND {_within(*reach.dependents(day))})"
-            for dependent, reach in self._dependents.get(table.name, ())
-        ]
+        own, others = staled_by(table, day, rippled, self._dependents)
         purpose = Purpose(run_id, table.name, str(day), "publish")
-        if stale:
-            self.mark(f"NOT is_stale AND ({' OR '.join(stale)})", cause, purpose, is_stale=True)
+        if stale := own + others:
+            self._ledger.mark_stale(" OR ".join(stale), cause, purpose)
         try:
             job = self._publish(table, _merge(table, sql, day), purpose, parameters)
         except ContractError as error:
@@ -295,16 +299,12 @@ class BigQuerySession(Session):
             raise ContractError(self._foreign_day(table, statement.sql, day)) from None
         after = None if before is None else self._fingerprint(table, that_day)
         if after is not None and after == before:
-            self.mark(f"is_stale AND cause = '{cause}'", f"{cause} unchanged", purpose, is_stale=False)
+            self._ledger.unmark(cause, purpose)
         if job.dml_stats:
             row_count = job.dml_stats.inserted_row_count
         else:  # The emulator tells no more than how many rows were touched.
             row_count = after.rows if after else self._count(table, that_day)
-        self._jobs.query(
-            f"INSERT INTO {LEDGER} ({COLUMNS}) VALUES "
-            f"('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE, '{cause}', CURRENT_TIMESTAMP())",
-            Purpose(run_id, table.name, str(day), "ledger"),
-        )
+        self._ledger.enter(table, day, row_count, run_id, cause)
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, sql, self._costs(job))
 
@@ -330,15 +330,11 @@ class BigQuerySession(Session):
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
-        return set(self._days(f"SELECT {EVENT_DATE} FROM ({latest()}) WHERE table_name = '{table.name}' AND is_stale"))
+        return self._ledger.stale_days(table)
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
-        return sorted(
-            self._days(
-                f"SELECT {EVENT_DATE} FROM ({latest()}) WHERE table_name = '{table.name}' AND run_id = '{run_id}'"
-            )
-        )
+        return self._ledger.days_of_run(table, run_id)
 
     def batches(
         self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
@@ -351,7 +347,7 @@ class BigQuerySession(Session):
         if self.stored(ref.table.name) is None:
             raise never_written(ref.table.name)
         schema = arrow_schema(ref.table, columns)
-        where = "" if ref.start is None or ref.end is None else _within(ref.start, ref.end)
+        where = "" if ref.start is None or ref.end is None else within(ref.start, ref.end)
         # For a few rows no stream is begun, which would send until it is closed.
         streamed = self._streamed(ref.table, schema.names, where) if limit is None else None
         for batch in streamed or self._paged(ref.table, schema, where, limit):
@@ -387,7 +383,7 @@ class BigQuerySession(Session):
         only = f" WHERE {where}" if where else ""
         at_most = "" if limit is None else f" LIMIT {limit}"
         sql = f"SELECT {', '.join(map(_quoted, schema.names))} FROM {table.name}{only}{at_most}"
-        job = self._jobs.query(sql, Purpose("read", "", "", "read"))
+        job = self._jobs.query(sql, READ)
         yield from job.result(page_size=_PAGE_ROWS, retry=self._jobs.retry).to_arrow_iterable()
 
     def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
@@ -400,9 +396,8 @@ class BigQuerySession(Session):
             raise never_written(table.name)
         query = newest_first(table).from_(exp.table_(table.name)).limit(limit)
         if table.is_partitioned:
-            written = self._days(f"SELECT DISTINCT {EVENT_DATE} FROM {LEDGER} WHERE table_name = '{table.name}'")
-            last = max(written, default=date.max - timedelta(days=1))
-            query = query.where(_within(last - timedelta(days=limit), last + timedelta(days=1)))
+            last = self._ledger.last_day(table) or date.max - timedelta(days=1)
+            query = query.where(within(last - timedelta(days=limit), last + timedelta(days=1)))
         return self.records(query.sql("bigquery"))
 
     def _clean(self, table: Table, sql: str, run_id: str) -> tuple[str, Sequence[QueryParameter]]:
@@ -412,7 +407,7 @@ class BigQuerySession(Session):
         return clean, erasure.parameters if clean != sql else _NONE
 
     def _erasure(self, run_id: str) -> BigQueryErasure:
-        return BigQueryErasure(self, self._jobs, self._subjects, self._dependents, run_id)
+        return BigQueryErasure(self, self._jobs, self._ledger, self._subjects, self._dependents, run_id)
 
     def _publish(
         self, table: Table, merge: str, purpose: Purpose, parameters: Sequence[QueryParameter]
@@ -434,18 +429,9 @@ class BigQuerySession(Session):
             f"example {found['foreign_day']}; nothing was written"
         )
 
-    def mark(self, where: str, cause: str, purpose: Purpose, *, is_stale: bool) -> None:
-        """Enter partitions of the ledger anew, as stale or as not."""
-        self._jobs.query(
-            f"INSERT INTO {LEDGER} ({COLUMNS}) "
-            f"SELECT table_name, event_date, row_count, run_id, {is_stale}, '{cause}', CURRENT_TIMESTAMP() "
-            f"FROM ({latest()}) WHERE {where}",
-            Purpose(purpose.run_id, purpose.table, purpose.partition, "mark" if is_stale else "unmark"),
-        )
-
     def _fingerprint(self, table: Table, where: str) -> "_Fingerprint | None":
         """That of a partition, or None where no other day hangs on whether it changed."""
-        if not any(reach != SAME_DAY for _, reach in self._dependents.get(table.name, ())):
+        if not is_watched(table, self._dependents):
             return None
         names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
         row = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({names}))))"
@@ -457,9 +443,6 @@ class BigQuerySession(Session):
 
     def _count(self, table: Table, where: str) -> int:
         return int(self.records(f"SELECT COUNT(*) AS n FROM {table.name} WHERE {where}")[0]["n"])
-
-    def _days(self, sql: str) -> list[date]:
-        return [row[EVENT_DATE] for row in self.records(sql)]
 
     def _costs(self, job: bigquery.QueryJob) -> Mapping[str, int | str]:
         location = job.location or self._client.location or ""
@@ -477,7 +460,7 @@ def _merge(table: Table, sql: str, day: date) -> str:
     names = ", ".join(map(_quoted, table.column_names))
     return (
         f"MERGE {table.name} AS target USING ({_guarded(table, sql, day)}) AS source ON FALSE "
-        f"WHEN NOT MATCHED BY SOURCE AND {_within(day, day + timedelta(days=1))} THEN DELETE "
+        f"WHEN NOT MATCHED BY SOURCE AND {on(day)} THEN DELETE "
         f"WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({names})"
     )
 
@@ -515,14 +498,6 @@ def _guard(column: Column, day: date | None) -> str:
 
 def _failure(column: Column, problem: str) -> str:
     return f"CAST(ERROR('{_MARK}{column.name}: {problem}.') AS {column.type})"
-
-
-def _within(start: date, end: date) -> str:
-    return f"{EVENT_DATE} >= DATE '{start}' AND {EVENT_DATE} < DATE '{end}'"
-
-
-def _listed(days: Sequence[date]) -> str:
-    return ", ".join(f"DATE '{day}'" for day in days)
 
 
 def _quoted(name: str) -> str:

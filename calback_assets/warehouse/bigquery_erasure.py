@@ -4,16 +4,16 @@ What an erasure does stands in `erasure`; only what BigQuery does in its own way
 query parameters: they stand in no statement's text, and so in no history of statements.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from google.cloud import bigquery
 
-from calback_assets.partitions import Reach
-from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.tables import Table
 from calback_assets.warehouse.bigquery_jobs import Jobs, Purpose, QueryParameter
-from calback_assets.warehouse.bigquery_ledger import COLUMNS, LEDGER, latest
+from calback_assets.warehouse.bigquery_ledger import BigQueryLedger
 from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Erasure, Mentions, Subjects
+from calback_assets.warehouse.ledger import Dependents
 
 _SCHEMA = [
     bigquery.SchemaField("subject_hash", "STRING", "REQUIRED"),
@@ -33,9 +33,6 @@ class Connected(Protocol):
     def create(self, table_name: str, schema: Sequence[bigquery.SchemaField], description: str) -> None:
         """Make a table of our own where it is missing."""
 
-    def mark(self, where: str, cause: str, purpose: Purpose, *, is_stale: bool) -> None:
-        """Enter partitions of the ledger anew, as stale or as not."""
-
 
 class BigQueryErasure(Erasure):
     """The list and the sweep in one dataset.
@@ -48,14 +45,16 @@ class BigQueryErasure(Erasure):
         self,
         session: Connected,
         jobs: Jobs,
+        ledger: BigQueryLedger,
         subjects: Subjects,
-        dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+        dependents: Dependents,
         run_id: str,
     ) -> None:
         """Nothing is read yet."""
         super().__init__(subjects, dependents)
         self._session = session
         self._jobs = jobs
+        self._ledger = ledger
         self._run_id = run_id
 
     @property
@@ -93,22 +92,8 @@ class BigQueryErasure(Erasure):
     def _enter(self, erased: Sequence[Erased], stale: str | None) -> None:
         cause = f"{self._run_id} erasure"
         if stale:
-            purpose = Purpose(self._run_id, "", "", "mark")
-            self._session.mark(f"NOT is_stale AND ({stale})", cause, purpose, is_stale=True)
-        for done in erased:
-            kept = ", ".join(
-                f"STRUCT(DATE '{part.day}' AS day, {part.stored - part.removed} AS row_count)"
-                for part in done.touched
-                if part.day
-            )
-            if kept:
-                self._run(
-                    f"INSERT INTO {LEDGER} ({COLUMNS}) SELECT entry.table_name, entry.{EVENT_DATE}, kept.row_count, "
-                    f"entry.run_id, entry.is_stale, '{cause}', CURRENT_TIMESTAMP() FROM ({latest()}) AS entry "
-                    f"INNER JOIN UNNEST([{kept}]) AS kept ON kept.day = entry.{EVENT_DATE} "
-                    f"WHERE entry.table_name = '{done.table.name}'",
-                    done.table.name,
-                )
+            self._ledger.mark_stale(stale, cause, Purpose(self._run_id, "", "", "erase"))
+        self._ledger.recount(erased, cause, self._run_id)
 
     def _exists(self, table: Table) -> bool:
         return self._session.stored(table.name) is not None

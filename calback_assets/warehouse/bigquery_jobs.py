@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -80,6 +81,10 @@ class Purpose:
         return "_".join(("calback", *(name for name in named if name), session, str(number), str(attempt)))
 
 
+READ = Purpose("read", "", "", "read")
+"""Of every query that changes nothing."""
+
+
 class EmulatedBigQuery(BigQueryResource):
     """Dagster's resource at the address of an emulator, where nobody asks for credentials."""
 
@@ -147,6 +152,10 @@ class Jobs:
             )
 
         return self._run(send, purpose)
+
+    def days(self, sql: str) -> list[date]:
+        """The days that a query finds."""
+        return [day for (day,) in self.query(sql, READ).result(retry=self.retry)]
 
     def load(
         self, parquet: IO[bytes], table: bigquery.TableReference, schema: list[bigquery.SchemaField], purpose: Purpose

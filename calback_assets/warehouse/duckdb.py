@@ -1,7 +1,7 @@
 """The embedded warehouse: the write contract on DuckDB.
 
-Everything that touches a DuckDB connection belongs here: opening and locking, DDL from contracts, atomic replacement,
-and the ledger of partitions. What is written is somebody else's business.
+Everything that touches a DuckDB connection belongs here: opening and locking, DDL from contracts, atomic replacement.
+What is written is somebody else's business, and the ledger of partitions is in `duckdb_ledger`.
 """
 
 import random
@@ -9,24 +9,25 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
-from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
-from calback_assets.partitions import SAME_DAY, Reach
 from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.sources.coercion import identifier
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.duckdb_erasure import DuckDBErasure
+from calback_assets.warehouse.duckdb_ledger import DuckDBLedger
 from calback_assets.warehouse.duckdb_rewriting import Rewriting
+from calback_assets.warehouse.duckdb_schema import added_columns, create_table, duckdb_type, is_same_kind
 from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Template
+from calback_assets.warehouse.ledger import Dependents, is_watched, on, staled_by, within
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema, check_names
 from calback_assets.warehouse.warehouse import (
@@ -43,16 +44,12 @@ T = TypeVar("T")
 
 LOCK_TIMEOUT_SECONDS = 10.0
 
-_LEDGER = f"{SCHEMA}.partition_ledger"
 _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
 _FOREIGN_DAY = "calback: foreign day"
 _BATCH_ROWS = 32_768
-_INTEGERS = frozenset(
-    f"{sign}{size}" for sign in ("", "u") for size in ("tinyint", "smallint", "integer", "bigint", "hugeint")
-)
 
 
 class DuckDBWarehouse(Warehouse):
@@ -61,7 +58,7 @@ class DuckDBWarehouse(Warehouse):
     def __init__(
         self,
         path: Path,
-        dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None,
+        dependents: Dependents | None = None,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
         pseudonym_key: bytes = DEVELOPMENT_KEY,
     ) -> None:
@@ -215,7 +212,7 @@ class DuckDBSession(Session):
         self,
         connection: duckdb.DuckDBPyConnection,
         path: Path,
-        dependents: Mapping[str, Sequence[tuple[str, Reach]]],
+        dependents: Dependents,
         subjects: Subjects | None = None,
     ) -> None:
         """Wrap an open connection to the file."""
@@ -223,6 +220,7 @@ class DuckDBSession(Session):
         self._path = path
         self._connection = connection
         self._dependents = dependents
+        self._ledger = DuckDBLedger(self.execute)
         self._unsettled_rows = 0
         self._is_small = False
         self.days_written = 0
@@ -232,11 +230,8 @@ class DuckDBSession(Session):
     def prepare(self) -> None:
         """Make the schema and the ledger where they are missing, and fit the threads to the partitions in it."""
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
-        self.execute(
-            f"CREATE TABLE IF NOT EXISTS {_LEDGER} (table_name VARCHAR NOT NULL, event_date DATE NOT NULL, "
-            "row_count BIGINT NOT NULL, run_id VARCHAR NOT NULL, is_stale BOOLEAN NOT NULL)"
-        )
-        ((largest,),) = self.execute(f"SELECT MAX(row_count) FROM {_LEDGER}")
+        self._ledger.make()
+        largest = self._ledger.largest()
         # DuckDB shares work out by row groups: for days that fit into one, other threads only cost, a fifth.
         self._is_small = largest is not None and largest <= _ROW_GROUP_ROWS
         self._set_threads()
@@ -317,8 +312,8 @@ class DuckDBSession(Session):
         """
         if not self.exists(ref.table):
             raise never_written(ref.table.name)
-        names = ", ".join(_quoted(name) for name in columns or ref.table.column_names)
-        where = "" if ref.start is None or ref.end is None else f" WHERE {_within(ref.start, ref.end)}"
+        names = ", ".join(identifier(name) for name in columns or ref.table.column_names)
+        where = "" if ref.start is None or ref.end is None else f" WHERE {within(ref.start, ref.end)}"
         at_most = "" if limit is None else f" LIMIT {limit}"
         schema = arrow_schema(ref.table, columns)
         found = self._connection.sql(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
@@ -343,7 +338,7 @@ class DuckDBSession(Session):
             ContractError: the stored table differs in any other way.
         """
         if not self.exists(table):
-            self.execute(_create(table))
+            self.execute(create_table(table))
             return
         stored = {
             name: (kind, not is_nullable)
@@ -352,21 +347,8 @@ class DuckDBSession(Session):
                 f"WHERE schema_name = '{SCHEMA}' AND table_name = '{table.name}'"
             )
         }
-        for column in table.columns:
-            wanted = (str(DuckDBPyType(duckdb_type(column.type))), column.required)
-            if column.name not in stored and not column.required:
-                self.execute(f"ALTER TABLE {SCHEMA}.{table.name} ADD COLUMN {_quoted(column.name)} {wanted[0]}")
-            elif stored.get(column.name) != wanted:
-                raise ContractError(
-                    f"{table.name}.{column.name}: the contract says {_shown(wanted)}, the warehouse has "
-                    f"{_shown(stored.get(column.name))}; only a new nullable column is added by itself: rename the old "
-                    "table away and materialize its days again"
-                )
-        if gone := sorted(set(stored) - set(table.column_names)):
-            raise ContractError(
-                f"{table.name}: the warehouse has column {', '.join(gone)}, which the contract lacks; declare it "
-                f"again, or drop it: ALTER TABLE {SCHEMA}.{table.name} DROP COLUMN {gone[0]}"
-            )
+        for statement in added_columns(table, stored):
+            self.execute(statement)
 
     @contextmanager
     def incoming(self, rows: ConformedRows, _run_id: str, /) -> Iterator[str]:
@@ -379,22 +361,11 @@ class DuckDBSession(Session):
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
-        return {
-            day
-            for (day,) in self.execute(
-                f"SELECT event_date FROM {_LEDGER} WHERE table_name = '{table.name}' AND is_stale"
-            )
-        }
+        return self._ledger.stale_days(table)
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
-        return [
-            day
-            for (day,) in self.execute(
-                f"SELECT event_date FROM {_LEDGER} WHERE table_name = '{table.name}' AND run_id = '{run_id}' "
-                "ORDER BY event_date"
-            )
-        ]
+        return self._ledger.days_of_run(table, run_id)
 
     def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
         """Replace one partition by the rows of a query, all or nothing.
@@ -406,7 +377,7 @@ class DuckDBSession(Session):
             ContractError: the rows break the contract; the old partition stands.
             duckdb.Error: the query fails; the old partition stands.
         """
-        that_day = _within(day, day + timedelta(days=1))
+        that_day = on(day)
         if self._unsettled_rows > _SETTLED_ROWS:
             self.settle()
         try:
@@ -417,15 +388,12 @@ class DuckDBSession(Session):
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
                 self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {that_day}")
                 row_count = self._insert(table, guarded)
-                self._enter(table, day, row_count, run_id)
-                stale = [_days_of(table.name, rippled)] if rippled else []
+                self._ledger.enter(table, day, row_count, run_id)
+                stale, others = staled_by(table, day, rippled, self._dependents)
                 if before is None or self._fingerprint(table, that_day) != before:
-                    stale += [
-                        f"(table_name = '{dependent}' AND {_within(*reach.dependents(day))})"
-                        for dependent, reach in self._dependents.get(table.name, ())
-                    ]
+                    stale += others
                 if stale:
-                    self.execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE {' OR '.join(stale)}")
+                    self._ledger.mark_stale(" OR ".join(stale))
         except duckdb.InvalidInputException as error:
             if _FOREIGN_DAY not in str(error):
                 raise
@@ -471,7 +439,7 @@ class DuckDBSession(Session):
 
     @contextmanager
     def _erasure(self) -> Iterator[DuckDBErasure]:
-        erasure = DuckDBErasure(self, self._subjects, self._dependents)
+        erasure = DuckDBErasure(self, self._ledger, self._subjects, self._dependents)
         try:
             yield erasure
         finally:
@@ -487,7 +455,7 @@ class DuckDBSession(Session):
         check_names(relation.columns, table)
         given = dict(zip(relation.columns, relation.types, strict=True))
         for column in table.columns:
-            if not _is_same_kind(given[column.name], DuckDBPyType(duckdb_type(column.type))):
+            if not is_same_kind(given[column.name], column.type):
                 example = "a personal value" if column.is_personal else self._example(column.name, sql)
                 raise ContractError(
                     f"{table.name}.{column.name}: the query gives {given[column.name]}, the contract says "
@@ -495,12 +463,12 @@ class DuckDBSession(Session):
                 )
 
     def _example(self, column: str, sql: str) -> str:
-        found = self.execute(f"SELECT {_quoted(column)} FROM ({sql}) WHERE {_quoted(column)} IS NOT NULL LIMIT 1")
+        found = self.execute(f"SELECT {identifier(column)} FROM ({sql}) WHERE {identifier(column)} IS NOT NULL LIMIT 1")
         return repr(found[0][0]) if found else "NULL"
 
     def _insert(self, table: Table, sql: str) -> int:
         columns = ", ".join(
-            f"CAST({_quoted(column.name)} AS {duckdb_type(column.type)}) AS {_quoted(column.name)}"
+            f"CAST({identifier(column.name)} AS {duckdb_type(column.type)}) AS {identifier(column.name)}"
             for column in table.columns
         )
         try:
@@ -522,17 +490,13 @@ class DuckDBSession(Session):
 
     def _fingerprint(self, table: Table, where: str) -> tuple[object, ...] | None:
         """A digest of a partition's rows, or None where no other day hangs on whether it changed."""
-        if not any(reach != SAME_DAY for _, reach in self._dependents.get(table.name, ())):
+        if not is_watched(table, self._dependents):
             return None
-        names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
+        names = ", ".join(identifier(column.name) for column in table.columns if not column.wall_clock)
         return self.execute(
             f"SELECT COUNT(*), SUM(CAST(hash({names}) AS HUGEINT)), BIT_XOR(hash({names})) "
             f"FROM {SCHEMA}.{table.name} WHERE {where}"
         )[0]
-
-    def _enter(self, table: Table, day: date, row_count: int, run_id: str) -> None:
-        self.execute(f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND event_date = DATE '{day}'")
-        self.execute(f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)")
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -545,23 +509,9 @@ class DuckDBSession(Session):
             raise
 
 
-@cache
-def duckdb_type(googlesql_type: str) -> str:
-    """The DuckDB type of a GoogleSQL type, as DuckDB prints it."""
-    return exp.DataType.build(googlesql_type, dialect="bigquery").sql("duckdb")
-
-
 def _redacted(error: Exception) -> str:
     # Only what stands before the first quote: a quoted value may itself hold quotes and line ends.
     return re.split(r"['\"\n]", str(error), maxsplit=1)[0].rstrip() + " …"
-
-
-def _create(table: Table) -> str:
-    columns = ", ".join(
-        f"{_quoted(column.name)} {duckdb_type(column.type)}{' NOT NULL' if column.required else ''}"
-        for column in table.columns
-    )
-    return f"CREATE TABLE {SCHEMA}.{table.name} ({columns})"
 
 
 def _keep_departed(table: Table, sql: str, now: datetime) -> str:
@@ -577,42 +527,7 @@ def _keep_departed(table: Table, sql: str, now: datetime) -> str:
     )
 
 
-def _is_same_kind(given: DuckDBPyType, target: DuckDBPyType) -> bool:
-    """Whether both hold the same kind of value, so that a cast changes the width alone and fails on overflow."""
-    if given == target or given.id == "null":
-        return True
-    if target.id == "bigint":
-        return given.id in _INTEGERS
-    if target.id == "double":
-        return given.id in ("float", "decimal")
-    if target.id != given.id or target.id not in ("list", "struct"):
-        return False
-    ours, theirs = _parts(given), _parts(target)
-    return list(ours) == list(theirs) and all(_is_same_kind(ours[name], theirs[name]) for name in ours)
-
-
-def _parts(nested: DuckDBPyType) -> dict[str, DuckDBPyType]:
-    return {name: part for name, part in nested.children if isinstance(part, DuckDBPyType)}
-
-
 def _only(day: date) -> str:
     """The day of a row, or an error where it is another day than the one that is written."""
     is_ours = f"{EVENT_DATE} IS NULL OR {EVENT_DATE} = DATE '{day}'"
     return f"CASE WHEN {is_ours} THEN {EVENT_DATE} ELSE error('{_FOREIGN_DAY}') END"
-
-
-def _days_of(table_name: str, days: Sequence[date]) -> str:
-    listed = ", ".join(f"DATE '{day}'" for day in days)
-    return f"(table_name = '{table_name}' AND {EVENT_DATE} IN ({listed}))"
-
-
-def _within(start: date, end: date) -> str:
-    return f"{EVENT_DATE} >= DATE '{start}' AND {EVENT_DATE} < DATE '{end}'"
-
-
-def _quoted(name: str) -> str:
-    return f'"{name}"'
-
-
-def _shown(column: tuple[str, bool] | None) -> str:
-    return "no such column" if column is None else f"{column[0]}{' NOT NULL' if column[1] else ''}"

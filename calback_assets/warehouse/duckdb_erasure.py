@@ -4,18 +4,18 @@ What an erasure does stands in `erasure`; only what DuckDB does in its own way b
 the list stay inside the engine, in a variable of the session: they stand in no statement's text.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
-from calback_assets.partitions import Reach
 from calback_assets.sources.coercion import identifier, stored_type
 from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.duckdb_ledger import DuckDBLedger
 from calback_assets.warehouse.duckdb_rewriting import UNPURGED
 from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Erasure, Mentions, Subjects, mentions
 from calback_assets.warehouse.googlesql import SCHEMA
+from calback_assets.warehouse.ledger import Dependents
 
 _LIST = f"{SCHEMA}.{SUPPRESSED}"
-_LEDGER = f"{SCHEMA}.partition_ledger"
 _ROWS_AT_ONCE = 2_000_000
 """As many rows as are looked through at a time for ids: memory holds the different texts in them."""
 
@@ -36,12 +36,11 @@ class Connected(Protocol):
 class DuckDBErasure(Erasure):
     """The list and the sweep in one file; the caller's transaction holds them together."""
 
-    def __init__(
-        self, session: Connected, subjects: Subjects, dependents: Mapping[str, Sequence[tuple[str, Reach]]]
-    ) -> None:
+    def __init__(self, session: Connected, ledger: DuckDBLedger, subjects: Subjects, dependents: Dependents) -> None:
         """Nothing is read yet."""
         super().__init__(subjects, dependents)
         self._session = session
+        self._ledger = ledger
         self.is_unpurged = False
         """Whether the file may still hold bytes of what was removed, as far as was looked."""
 
@@ -68,20 +67,9 @@ class DuckDBErasure(Erasure):
     def _enter(self, erased: Sequence[Erased], stale: str | None) -> None:
         self._session.execute(f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{UNPURGED} (is_unpurged BOOLEAN)")
         self.is_unpurged = True
-        kept = ", ".join(
-            f"('{done.table.name}', DATE '{part.day}', {part.stored - part.removed})"
-            for done in erased
-            for part in done.touched
-            if part.day
-        )
-        if kept:
-            self._session.execute(
-                f"UPDATE {_LEDGER} SET row_count = kept.row_count FROM (VALUES {kept}) AS "
-                "kept(table_name, event_date, row_count) WHERE partition_ledger.table_name = kept.table_name AND "
-                "partition_ledger.event_date = kept.event_date"
-            )
+        self._ledger.recount(erased)
         if stale:
-            self._session.execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE {stale}")
+            self._ledger.mark_stale(stale)
 
     def _exists(self, table: Table) -> bool:
         return self._session.has(table.name)
@@ -117,11 +105,7 @@ class DuckDBErasure(Erasure):
         if relation != self._stored(table) or not table.is_partitioned:
             yield relation
             return
-        for first, last in self._session.execute(
-            f"SELECT MIN({EVENT_DATE}), MAX({EVENT_DATE}) FROM (SELECT {EVENT_DATE}, SUM(row_count) OVER "
-            f"(ORDER BY {EVENT_DATE}) // {_ROWS_AT_ONCE} AS part FROM {_LEDGER} WHERE table_name = '{table.name}') "
-            "GROUP BY part"
-        ):
+        for first, last in self._ledger.portions(table, _ROWS_AT_ONCE):
             yield f"{relation} WHERE {EVENT_DATE} BETWEEN DATE '{first}' AND DATE '{last}'"
 
     def _hashed(self, value: str) -> str:

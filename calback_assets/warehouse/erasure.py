@@ -9,15 +9,15 @@ mended by the next.
 
 import hmac
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from calback_assets.errors import WarehouseError
-from calback_assets.partitions import Reach
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.tables.raw import EVENT_PARAMS
+from calback_assets.warehouse.ledger import Dependents, listed, of_table, stretches, within
 
 SUPPRESSED = "suppressed"
 """The table that holds the list, beside the ledger. The first erasure makes it: until then nobody pays for it."""
@@ -91,6 +91,11 @@ class Touched:
     removed: int
     unlinked: int
 
+    @property
+    def kept(self) -> int:
+        """Rows that stay, those that are unlinked among them."""
+        return self.stored - self.removed
+
 
 @dataclass(frozen=True)
 class Erased:
@@ -118,7 +123,7 @@ class Erased:
 class Erasure(ABC):
     """The suppression list of a warehouse and what is done by it."""
 
-    def __init__(self, subjects: Subjects, dependents: Mapping[str, Sequence[tuple[str, Reach]]]) -> None:
+    def __init__(self, subjects: Subjects, dependents: Dependents) -> None:
         """Nothing is read yet."""
         self.subjects = subjects
         self._dependents = dependents
@@ -265,8 +270,7 @@ class Erasure(ABC):
             return []
         self._enter(erased, self._stale(erased))
         for done in erased:
-            listed = ", ".join(f"DATE '{day}'" for day in done.days)
-            when = f"{EVENT_DATE} IN ({listed}) AND " if listed else ""
+            when = f"{EVENT_DATE} IN ({listed(done.days)}) AND " if done.days else ""
             table, name = done.table, self._stored(done.table)
             if done.removed:
                 self._change(table, f"DELETE FROM {name} WHERE {when}{self._is_theirs(table)}")
@@ -301,9 +305,7 @@ class Erasure(ABC):
                     start, end = reach.dependents(day)
                     stale.setdefault(dependent, set()).update(_days(start, end))
         conditions = [
-            f"(table_name = '{name}' AND {EVENT_DATE} >= DATE '{start}' AND {EVENT_DATE} < DATE '{end}')"
-            for name, days in stale.items()
-            for start, end in _stretches(days)
+            of_table(name, within(start, end)) for name, days in stale.items() for start, end in stretches(days)
         ]
         return " OR ".join(conditions) or None
 
@@ -348,13 +350,3 @@ def _sightings() -> list[Table]:
 
 def _days(start: date, end: date) -> Iterator[date]:
     return (start + timedelta(days=age) for age in range((end - start).days))
-
-
-def _stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Half-open ranges of consecutive days."""
-    ordered = sorted(days)
-    start = 0
-    for index, day in enumerate(ordered):
-        if index + 1 == len(ordered) or ordered[index + 1] - day > timedelta(days=1):
-            yield ordered[start], day + timedelta(days=1)
-            start = index + 1

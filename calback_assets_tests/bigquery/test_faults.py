@@ -1,17 +1,17 @@
 """Every request of a materialization fails once, in every way: the partition is all old or all new, and never twice."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance
 
-from calback_assets.partitions import Reach
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.bigquery import BigQueryWarehouse
 from calback_assets.warehouse.bigquery_jobs import EMULATOR_HOST, Limits
 from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import TableRef
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.bigquery.proxy import Fault, FaultProxy, SlowAnswer
@@ -32,10 +32,10 @@ class ProxiedWarehouse(EmulatedWarehouse):
 
     limits = PATIENT
 
-    def opened(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> BigQueryWarehouse:
+    def opened(self, dependents: Dependents | None = None) -> BigQueryWarehouse:
         return BigQueryWarehouse(self.resource, self.dataset, dependents, self.limits)
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         return WarehouseIOManager(self.opened(dependents), CALENDAR)
 
 

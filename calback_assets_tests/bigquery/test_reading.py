@@ -3,7 +3,7 @@
 The write contract's tests read over REST; here the same rows come both ways, and memory holds one batch at a time.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,12 +15,12 @@ from google.api_core.exceptions import PermissionDenied
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.types import CreateReadSessionRequest, ReadSession
 
-from calback_assets.partitions import Reach
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.bigquery import BigQueryWarehouse
 from calback_assets.warehouse.bigquery_jobs import EMULATOR_HOST, EmulatedBigQuery
 from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import arrow_schema
 from calback_assets_tests.bigquery.emulator import Emulator
@@ -52,11 +52,11 @@ class StorageWarehouse(EmulatedWarehouse):
         super().__init__(url)
         self.reader = reader
 
-    def opened(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> BigQueryWarehouse:
+    def opened(self, dependents: Dependents | None = None) -> BigQueryWarehouse:
         resource = EmulatedBigQuery(project=self.client.project, location=LOCATION)
         return BigQueryWarehouse(resource, "calback", dependents, connect_reader=lambda _: self.reader)
 
-    def io_manager(self, dependents: Mapping[str, Sequence[tuple[str, Reach]]] | None = None) -> WarehouseIOManager:
+    def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         return WarehouseIOManager(self.opened(dependents), CALENDAR)
 
 

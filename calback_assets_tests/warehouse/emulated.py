@@ -21,9 +21,10 @@ from calback_assets.tables import Table
 from calback_assets.warehouse.bigquery import BigQueryWarehouse
 from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery, client_of, resource_of
 from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import Warehouse
 from calback_assets_tests.bigquery.emulator import client
-from calback_assets_tests.warehouse.helpers import CALENDAR, Dependents, Row
+from calback_assets_tests.warehouse.helpers import CALENDAR, Row
 
 LOCATION = "asia-northeast3"
 

@@ -26,13 +26,14 @@ from dagster import (
     materialize,
 )
 
-from calback_assets.partitions import Reach, daily_partitions
+from calback_assets.partitions import daily_partitions
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.googlesql import Input, Model
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
+from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import Query
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type
 from calback_assets.warehouse.warehouse import Warehouse
@@ -44,7 +45,6 @@ CALENDAR = Calendar(FIRST, None, SEOUL)
 RANGE_START, RANGE_END = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 
 Row = dict[str, Any]
-Dependents = Mapping[str, Sequence[tuple[str, Reach]]]
 
 
 class WarehouseUnderTest(Protocol):

@@ -1,0 +1,93 @@
+"""The ledger of partitions in a DuckDB file: which day was written by which run, and which has become stale since.
+
+Its shape and every statement that reads or changes it belong here. It is changed in the transaction of the rows that it
+tells of.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.erasure import Erased
+from calback_assets.warehouse.googlesql import SCHEMA
+
+_LEDGER = f"{SCHEMA}.partition_ledger"
+
+
+class DuckDBLedger:
+    """One row for each partition that was ever written."""
+
+    def __init__(self, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
+        """Nothing is read yet.
+
+        Args:
+            execute: runs one statement and returns its rows.
+        """
+        self._execute = execute
+
+    def make(self) -> None:
+        """Make it where it is missing."""
+        self._execute(
+            f"CREATE TABLE IF NOT EXISTS {_LEDGER} (table_name VARCHAR NOT NULL, event_date DATE NOT NULL, "
+            "row_count BIGINT NOT NULL, run_id VARCHAR NOT NULL, is_stale BOOLEAN NOT NULL)"
+        )
+
+    def largest(self) -> int | None:
+        """Rows of the largest partition."""
+        ((largest,),) = self._execute(f"SELECT MAX(row_count) FROM {_LEDGER}")
+        return None if largest is None else int(largest)
+
+    def stale_days(self, table: Table) -> set[date]:
+        """Days of the table that were written before something they read changed."""
+        return {
+            day
+            for (day,) in self._execute(
+                f"SELECT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}' AND is_stale"
+            )
+        }
+
+    def days_of_run(self, table: Table, run_id: str) -> list[date]:
+        """The days of the table that a run has written and no later one has rewritten."""
+        return [
+            day
+            for (day,) in self._execute(
+                f"SELECT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}' AND run_id = '{run_id}' "
+                f"ORDER BY {EVENT_DATE}"
+            )
+        ]
+
+    def portions(self, table: Table, rows: int) -> list[tuple[date, date]]:
+        """The first and last days of portions of a table, each of about so many rows, or of one day."""
+        return [
+            (first, last)
+            for first, last in self._execute(
+                f"SELECT MIN({EVENT_DATE}), MAX({EVENT_DATE}) FROM (SELECT {EVENT_DATE}, SUM(row_count) OVER "
+                f"(ORDER BY {EVENT_DATE}) // {rows} AS portion FROM {_LEDGER} WHERE table_name = '{table.name}') "
+                "GROUP BY portion"
+            )
+        ]
+
+    def enter(self, table: Table, day: date, row_count: int, run_id: str) -> None:
+        """Enter a partition that was written, and is not stale."""
+        self._execute(f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND {EVENT_DATE} = DATE '{day}'")
+        self._execute(f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)")
+
+    def mark_stale(self, where: str) -> None:
+        """Mark the entries that a condition names."""
+        self._execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE {where}")
+
+    def recount(self, erased: Sequence[Erased]) -> None:
+        """Enter how many rows an erasure has left of each partition."""
+        kept = ", ".join(
+            f"('{done.table.name}', DATE '{part.day}', {part.kept})"
+            for done in erased
+            for part in done.touched
+            if part.day
+        )
+        if kept:
+            self._execute(
+                f"UPDATE {_LEDGER} SET row_count = kept.row_count FROM (VALUES {kept}) AS "
+                "kept(table_name, event_date, row_count) WHERE partition_ledger.table_name = kept.table_name AND "
+                "partition_ledger.event_date = kept.event_date"
+            )

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
+import grpc
 import pytest
 from click.testing import CliRunner, Result
 from dagster import DagsterInstance, DagsterRunStatus
@@ -297,6 +298,29 @@ def test_a_selection_of_nothing_names_the_assets(selection: str) -> None:
         f"--select {selection!r} selects no asset; write it in Dagster's selection syntax, with the assets "
         f"{LISTED_TABLES}"
     )
+
+
+def test_a_run_that_waits_for_firestore_says_so(
+    tmp_path: Path, firestore: "Firestore", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {
+        "CALBACK_DATA_DIR": tmp_path,
+        "CALBACK_DUCKDB_PATH": tmp_path / "warehouse.duckdb",
+        "CALBACK_GCP_PROJECT": firestore.project,
+        "CALBACK_START_DATE": "2024-01-01",
+    }.items():
+        monkeypatch.setenv(name, str(value))
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    monkeypatch.delitem(sys.modules, "calback_assets.definitions", raising=False)
+    firestore.store.put("userCollection/u1", {"flag": 1})
+    firestore.faults.fail(grpc.StatusCode.UNAVAILABLE, "RunQuery")
+    result = calback("run", "--to", "2024-01-01", "--select", "raw_users")
+    assert result.exit_code == 0, result.output
+    notes = [line for line in result.stderr.splitlines() if line.startswith("raw_users: ")]
+    assert [re.sub(r"\d\.\d s$", "a moment", note) for note in notes] == [
+        "raw_users: Firestore broke off (ServiceUnavailable): attempt 2 of 8 in a moment",
+        "raw_users: 1 of 1 documents read",
+    ]
 
 
 def test_days_that_a_changed_day_made_stale_are_rebuilt_and_said(world: World) -> None:

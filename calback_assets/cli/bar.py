@@ -27,6 +27,10 @@ class Bar:
         self._total += 1
         self._progress.update(self._task, total=self._total)
 
+    def note(self, text: str) -> None:
+        """Say something above the bar."""
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
     def title(self, text: str) -> None:
         """Change what stands before the bar."""
         self._progress.update(self._task, description=text)

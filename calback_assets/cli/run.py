@@ -110,7 +110,7 @@ def _select(defs: Definitions, selection: str | None) -> Sequence[AssetKey]:
 
 
 class _Counter(logging.Handler):
-    """Moves the bar by one for every record of the progress logger."""
+    """Moves the bar by one for every record of what was written, and puts every other above it."""
 
     def __init__(self, shown: Bar, expected: set[tuple[str, date | None]]) -> None:
         super().__init__()
@@ -118,6 +118,9 @@ class _Counter(logging.Handler):
         self._expected = expected
 
     def emit(self, record: logging.LogRecord) -> None:
+        if "table" not in record.__dict__:
+            self._bar.note(record.getMessage())
+            return
         table, day = record.__dict__["table"], record.__dict__["day"]
         if (table, day) in self._expected:
             self._expected.remove((table, day))

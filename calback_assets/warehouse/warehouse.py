@@ -21,7 +21,8 @@ from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
 
 progress = logging.getLogger("calback_assets.progress")
-"""One record for each partition or snapshot written, with `table` and `day`; free where nobody listens."""
+"""One record for each partition or snapshot written, with `table` and `day`, and one without for what else there is to
+say of a long step; free where nobody listens."""
 
 
 def never_written(table_name: str) -> WarehouseError:

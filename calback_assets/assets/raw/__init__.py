@@ -24,6 +24,7 @@ from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Files, Snapshot
+from calback_assets.warehouse.warehouse import progress
 
 
 class DailySource(Protocol):
@@ -48,7 +49,12 @@ def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
         context: AssetExecutionContext, firestore: ResourceParam[FirestoreSource]
     ) -> Iterator[Output[Snapshot]]:
         """Both collections, or the one that is asked for, read at one time before either is written."""
-        read = firestore.snapshots(sorted(key.path[-1] for key in context.selected_asset_keys), context.log.info)
+
+        def report(sentence: str) -> None:
+            context.log.info(sentence)
+            progress.info(sentence)
+
+        read = firestore.snapshots(sorted(key.path[-1] for key in context.selected_asset_keys), report)
         for name, snapshot in read.items():
             facts: dict[str, int | str] = {"documents": snapshot.documents, "read_at": snapshot.snapshot_at.isoformat()}
             yield Output(Snapshot(snapshot.rows, facts, snapshot.problems), name)

@@ -44,7 +44,7 @@ from calback_assets.warehouse.bigquery_schema import (
 )
 from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import Model, Template
-from calback_assets.warehouse.ledger import Dependents, is_watched, on, staled_by, within
+from calback_assets.warehouse.ledger import Dependents, is_watched, of_table, on, staled_by, within
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type, check_names
 from calback_assets.warehouse.warehouse import (
@@ -275,21 +275,25 @@ class BigQuerySession(Session):
         """Replace one partition by the rows of a query in one statement.
 
         The days that may have become stale are marked before it, so that a crash in between costs a rebuild at most; if
-        the rows turn out to be the same, the marks are taken back.
+        the rows turn out to be the same, the marks are taken back. Somebody who was erased in the meantime is erased
+        from what was written, too.
 
         Raises:
             ContractError: the rows break the contract; the old partition stands.
         """
         that_day = on(day)
         sql, parameters = statement.sql, _NONE
+        erasure = self._erasure(run_id)
+        erasure.watch()
         if statement.is_from_outside:
-            sql, parameters = self._clean(table, sql, run_id)
+            sql, parameters = erasure.clean_with_parameters(table, sql)
         rippled = self._jobs.days(statement.ripple) if statement.ripple else []
         before = self._fingerprint(table, that_day)
         cause = f"{run_id} {table.name} {day} {datetime.now(UTC).isoformat()}"
         own, others = staled_by(table, day, rippled, self._dependents)
         purpose = Purpose(run_id, table.name, str(day), "publish")
-        if stale := own + others:
+        stale = own + others
+        if stale:
             self._ledger.mark_stale(" OR ".join(stale), cause, purpose)
         try:
             job = self._publish(table, _merge(table, sql, day), purpose, parameters)
@@ -305,6 +309,12 @@ class BigQuerySession(Session):
         else:  # The emulator tells no more than how many rows were touched.
             row_count = after.rows if after else self._count(table, that_day)
         self._ledger.enter(table, day, row_count, run_id, cause)
+        if erasure.is_overtaken():
+            # Its marks may have been taken back with ours, and what was written may be made of rows that have gone.
+            again = stale if statement.is_from_outside else [*stale, of_table(table.name, that_day)]
+            if again:
+                self._ledger.mark_stale(" OR ".join(again), f"{cause} erasure", purpose)
+            erasure.erase_again()
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, sql, self._costs(job))
 
@@ -314,8 +324,12 @@ class BigQuerySession(Session):
         Raises:
             ContractError: the rows break the contract; the old table stands.
         """
-        sql, parameters = self._clean(table, sql, run_id)
+        erasure = self._erasure(run_id)
+        erasure.watch()
+        sql, parameters = erasure.clean_with_parameters(table, sql)
         job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"), parameters)
+        if erasure.is_overtaken():
+            erasure.erase_again()
         row_count = self._count(table, "TRUE")  # With the rows that stay, marked.
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
         return Written(None, row_count, sql, self._costs(job))
@@ -399,12 +413,6 @@ class BigQuerySession(Session):
             last = self._ledger.last_day(table) or date.max - timedelta(days=1)
             query = query.where(within(last - timedelta(days=limit), last + timedelta(days=1)))
         return self.records(query.sql("bigquery"))
-
-    def _clean(self, table: Table, sql: str, run_id: str) -> tuple[str, Sequence[QueryParameter]]:
-        """A source's query without erased people, and the parameters that it then needs."""
-        erasure = self._erasure(run_id)
-        clean = erasure.clean(table, sql)
-        return clean, erasure.parameters if clean != sql else _NONE
 
     def _erasure(self, run_id: str) -> BigQueryErasure:
         return BigQueryErasure(self, self._jobs, self._ledger, self._subjects, self._dependents, run_id)

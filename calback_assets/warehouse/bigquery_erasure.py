@@ -56,9 +56,30 @@ class BigQueryErasure(Erasure):
         self._jobs = jobs
         self._ledger = ledger
         self._run_id = run_id
+        self._length = 0
+
+    def watch(self) -> None:
+        """Look how long the list is, before a write that an erasure may come in between."""
+        self._length = self._entries()
+
+    def is_overtaken(self) -> bool:
+        """Whether another process has put somebody on the list since `watch`."""
+        return self._entries() != self._length
+
+    def _entries(self) -> int:
+        """How long the list is, which only grows; BigQuery counts a whole table without reading it."""
+        if self._session.stored(SUPPRESSED) is None:
+            return 0
+        ((entries,),) = self._ask(f"SELECT COUNT(*) FROM {SUPPRESSED}")
+        return int(entries)
+
+    def clean_with_parameters(self, table: Table, sql: str) -> tuple[str, Sequence[QueryParameter]]:
+        """`clean`, and the parameters that the query then needs."""
+        clean = self.clean(table, sql)
+        return clean, self._parameters if clean != sql else ()
 
     @property
-    def parameters(self) -> Sequence[QueryParameter]:
+    def _parameters(self) -> Sequence[QueryParameter]:
         """What a statement from `clean` needs beside its text."""
         return (
             # It takes bytes, which its annotation forgot.
@@ -75,6 +96,7 @@ class BigQueryErasure(Erasure):
 
     def _list(self, kind: str, hashes: Collection[str]) -> None:
         self._session.create(SUPPRESSED, _SCHEMA, "Who has been erased, by keyed hash: their rows are written no more.")
+        self._length += len(hashes)
         entered = [f"('{entry}', '{kind}', CURRENT_TIMESTAMP())" for entry in sorted(hashes)]
         for first in range(0, len(entered), _ENTRIES_AT_ONCE):
             entries = ", ".join(entered[first : first + _ENTRIES_AT_ONCE])
@@ -87,7 +109,7 @@ class BigQueryErasure(Erasure):
         self._run(sql, table.name)
 
     def _run(self, sql: str, table_name: str) -> bigquery.QueryJob:
-        return self._jobs.query(sql, Purpose(self._run_id or "read", table_name, "", "erase"), self.parameters)
+        return self._jobs.query(sql, Purpose(self._run_id or "read", table_name, "", "erase"), self._parameters)
 
     def _enter(self, erased: Sequence[Erased], stale: str | None) -> None:
         cause = f"{self._run_id} erasure"

@@ -215,6 +215,11 @@ class Erasure(ABC):
             self._suppress("device", self._devices(f"{stored} WHERE {ALWAYS}"))
         return self._sweep()
 
+    def erase_again(self) -> None:
+        """Take everybody on the list out of all tables once more, for what was written while they were erased."""
+        if self.is_active():
+            self._sweep()
+
     def known(self, ids: Collection[str]) -> frozenset[str]:
         """Those of these user or device ids that are on the list."""
         if not ids or not self.is_active():

@@ -1,4 +1,4 @@
-"""What an erasure sends to BigQuery: no id in any statement, and no scan of a daily table without a constant range."""
+"""What an erasure sends to BigQuery, without an id or a scan of all days, and what it does beside a run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,32 @@ from google.cloud import bigquery
 from sqlglot import exp
 
 from calback_assets.settings import DEVELOPMENT_KEY
-from calback_assets.tables import TABLES
-from calback_assets.tables.raw import RAW_EVENTS
+from calback_assets.tables import TABLES, Table
+from calback_assets.tables.core import USER_DAILY_ACTIVITY
+from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_USERS
 from calback_assets.warehouse.bigquery_jobs import EMULATOR_HOST, Jobs, Purpose, QueryParameter
 from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.bigquery.emulator import Emulator
-from calback_assets_tests.warehouse.ann import ANN, DEPENDENTS, LATER, PHONE, TABLET, erase, event, fill
+from calback_assets_tests.warehouse.ann import (
+    ANN,
+    DEPENDENTS,
+    LATER,
+    LEFT_IN_ORDER,
+    NEXT,
+    PHONE,
+    STALE,
+    STORED,
+    TABLET,
+    contents,
+    erase,
+    event,
+    fill,
+    give,
+    source,
+    stale,
+)
 from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
+from calback_assets_tests.warehouse.helpers import DAY
 
 EXPORT = replace(RAW_EVENTS, name="export")
 Sent = tuple[str, Purpose, Sequence[QueryParameter]]
@@ -79,3 +98,40 @@ def is_constant(condition: exp.Expression) -> bool:
     is_of_day = isinstance(condition.this, exp.Column) and condition.this.name == "event_date"
     compared = condition.args.get("expressions") or [condition.args.get("expression")]
     return is_of_day and all(isinstance(day, exp.Cast) and isinstance(day.this, exp.Literal) for day in compared)
+
+
+@pytest.fixture
+def overtaken(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> EmulatedWarehouse:
+    """A warehouse from which Ann is erased when the next write has read, and has not yet published."""
+    monkeypatch.setenv(EMULATOR_HOST, emulator.url)
+    warehouse = EmulatedWarehouse(emulator.url)
+    fill(warehouse)
+    send = Jobs.query
+
+    def erase_before_it_is_published(
+        jobs: Jobs, sql: str, purpose: Purpose, parameters: Sequence[QueryParameter] = ()
+    ) -> bigquery.QueryJob:
+        if purpose.step == "publish":
+            monkeypatch.setattr(Jobs, "query", send)
+            assert erase(warehouse)
+        return send(jobs, sql, purpose, parameters)
+
+    monkeypatch.setattr(Jobs, "query", erase_before_it_is_published)
+    return warehouse
+
+
+@pytest.mark.parametrize("table", [RAW_ACCESS_LOG, RAW_USERS], ids=lambda table: table.name)
+def test_who_is_erased_while_a_source_is_written_is_erased_from_that_too(
+    overtaken: EmulatedWarehouse, table: Table
+) -> None:
+    give(overtaken, table, [row for row in STORED[table.name] if row.get("event_date", DAY) == DAY])
+    assert contents(overtaken) == LEFT_IN_ORDER
+
+
+def test_what_is_made_of_rows_that_an_erasure_removes_meanwhile_is_built_anew(overtaken: EmulatedWarehouse) -> None:
+    made = Statement(source(overtaken, USER_DAILY_ACTIVITY, STORED["user_daily_activity"][-1:]))
+    assert LATER not in STALE["user_daily_activity"]
+    with overtaken.opened(DEPENDENTS).session() as session:
+        session.replace_day(USER_DAILY_ACTIVITY, LATER, made, "a-run")
+    assert contents(overtaken) == LEFT_IN_ORDER
+    assert stale(overtaken) == STALE | {"user_daily_activity": [DAY, NEXT, LATER]}

@@ -220,7 +220,7 @@ class DuckDBSession(Session):
         self._path = path
         self._connection = connection
         self._dependents = dependents
-        self._ledger = DuckDBLedger(self.execute)
+        self._ledger = DuckDBLedger(self)
         self._unsettled_rows = 0
         self._is_small = False
         self.days_written = 0

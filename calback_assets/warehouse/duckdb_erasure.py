@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from calback_assets.sources.coercion import identifier, stored_type
 from calback_assets.tables import EVENT_DATE, Table
-from calback_assets.warehouse.duckdb_ledger import DuckDBLedger
+from calback_assets.warehouse.duckdb_ledger import DuckDBLedger, Executing
 from calback_assets.warehouse.duckdb_rewriting import UNPURGED
 from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Erasure, Mentions, Subjects, mentions
 from calback_assets.warehouse.googlesql import SCHEMA
@@ -20,11 +20,8 @@ _ROWS_AT_ONCE = 2_000_000
 """As many rows as are looked through at a time for ids: memory holds the different texts in them."""
 
 
-class Connected(Protocol):
+class Connected(Executing, Protocol):
     """A session, as far as an erasure needs it."""
-
-    def execute(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows."""
 
     def has(self, table_name: str) -> bool:
         """Whether there is a table of that name."""

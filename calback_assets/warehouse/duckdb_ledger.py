@@ -4,9 +4,9 @@ Its shape and every statement that reads or changes it belong here. It is change
 tells of.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
@@ -15,34 +15,37 @@ from calback_assets.warehouse.googlesql import SCHEMA
 _LEDGER = f"{SCHEMA}.partition_ledger"
 
 
+class Executing(Protocol):
+    """A session, as far as a ledger needs it."""
+
+    def execute(self, sql: str) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows."""
+
+
 class DuckDBLedger:
     """One row for each partition that was ever written."""
 
-    def __init__(self, execute: Callable[[str], list[tuple[Any, ...]]]) -> None:
-        """Nothing is read yet.
-
-        Args:
-            execute: runs one statement and returns its rows.
-        """
-        self._execute = execute
+    def __init__(self, session: Executing) -> None:
+        """Nothing is read yet."""
+        self._session = session
 
     def make(self) -> None:
         """Make it where it is missing."""
-        self._execute(
+        self._session.execute(
             f"CREATE TABLE IF NOT EXISTS {_LEDGER} (table_name VARCHAR NOT NULL, event_date DATE NOT NULL, "
             "row_count BIGINT NOT NULL, run_id VARCHAR NOT NULL, is_stale BOOLEAN NOT NULL)"
         )
 
     def largest(self) -> int | None:
         """Rows of the largest partition."""
-        ((largest,),) = self._execute(f"SELECT MAX(row_count) FROM {_LEDGER}")
+        ((largest,),) = self._session.execute(f"SELECT MAX(row_count) FROM {_LEDGER}")
         return None if largest is None else int(largest)
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
         return {
             day
-            for (day,) in self._execute(
+            for (day,) in self._session.execute(
                 f"SELECT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}' AND is_stale"
             )
         }
@@ -51,7 +54,7 @@ class DuckDBLedger:
         """The days of the table that a run has written and no later one has rewritten."""
         return [
             day
-            for (day,) in self._execute(
+            for (day,) in self._session.execute(
                 f"SELECT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}' AND run_id = '{run_id}' "
                 f"ORDER BY {EVENT_DATE}"
             )
@@ -61,7 +64,7 @@ class DuckDBLedger:
         """The first and last days of portions of a table, each of about so many rows, or of one day."""
         return [
             (first, last)
-            for first, last in self._execute(
+            for first, last in self._session.execute(
                 f"SELECT MIN({EVENT_DATE}), MAX({EVENT_DATE}) FROM (SELECT {EVENT_DATE}, SUM(row_count) OVER "
                 f"(ORDER BY {EVENT_DATE}) // {rows} AS portion FROM {_LEDGER} WHERE table_name = '{table.name}') "
                 "GROUP BY portion"
@@ -70,12 +73,16 @@ class DuckDBLedger:
 
     def enter(self, table: Table, day: date, row_count: int, run_id: str) -> None:
         """Enter a partition that was written, and is not stale."""
-        self._execute(f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND {EVENT_DATE} = DATE '{day}'")
-        self._execute(f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)")
+        self._session.execute(
+            f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND {EVENT_DATE} = DATE '{day}'"
+        )
+        self._session.execute(
+            f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)"
+        )
 
     def mark_stale(self, where: str) -> None:
         """Mark the entries that a condition names."""
-        self._execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE {where}")
+        self._session.execute(f"UPDATE {_LEDGER} SET is_stale = TRUE WHERE {where}")
 
     def recount(self, erased: Sequence[Erased]) -> None:
         """Enter how many rows an erasure has left of each partition."""
@@ -86,7 +93,7 @@ class DuckDBLedger:
             if part.day
         )
         if kept:
-            self._execute(
+            self._session.execute(
                 f"UPDATE {_LEDGER} SET row_count = kept.row_count FROM (VALUES {kept}) AS "
                 "kept(table_name, event_date, row_count) WHERE partition_ledger.table_name = kept.table_name AND "
                 "partition_ledger.event_date = kept.event_date"

@@ -11,11 +11,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
 import duckdb
 import grpc
+import sqlglot
 from bqemulator.api.routes import upload
 from bqemulator.config import LogLevel, PersistenceMode, Settings
 from bqemulator.server import EmulatorServer
@@ -25,6 +27,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.generator import Generator
 
 from calback_assets.tables import EVENT_DATE
 
@@ -72,6 +77,8 @@ def running_emulator() -> Iterator[Emulator]:
             # What the client sends with a load job.
             patch.object(upload, "_PERMITTED_MEDIA_CONTENT_TYPES", ("*/*", *upload._PERMITTED_MEDIA_CONTENT_TYPES)),
             patch.object(DuckDBEngine, "execute", _execute),
+            patch.object(Dialect, "generator", _generator),
+            patch.object(sqlglot, "parse_one", _parse_one),
             # A parameter of bytes is sent in base64, in which the emulator would leave it.
             patch.dict(query_parameters._SCALAR_CONVERTERS, {"BYTES": base64.b64decode}),
         ):
@@ -105,6 +112,33 @@ def _execute(engine: DuckDBEngine, sql: str, given: list[Any] | None = None) -> 
     sql = sql.replace(f" ON FALSE WHEN NOT MATCHED BY SOURCE AND {EVENT_DATE} ", never)
     sql = _KEYED_HASH.sub(r"SHA256(? || UNHEX(SHA256(? || ENCODE(\1))))", sql)
     return _execute_as_it_is(engine, sql, given)
+
+
+_parse_anew = sqlglot.parse_one
+
+
+@lru_cache(maxsize=32)
+def _parsed(sql: str, read: str) -> exp.Expr:
+    return _parse_anew(sql, read=read)
+
+
+def _parse_one(sql: str, read: str | None = None, **options: Any) -> exp.Expr:
+    """SQLGlot's, which the emulator asks twenty times for each statement."""
+    if read is None or options:
+        return _parse_anew(sql, read=read, **options)
+    return _parsed(sql, read).copy()
+
+
+_made_anew = Dialect.generator
+_kept = threading.local()
+
+
+def _generator(dialect: Dialect, **options: Any) -> Generator:
+    """SQLGlot's writer of a dialect, one a thread: compiled, that of DuckDB parses 17 texts whenever it is made."""
+    key = repr((type(dialect), dialect.settings, options))
+    if key not in vars(_kept):
+        setattr(_kept, key, _made_anew(dialect, **options))
+    return getattr(_kept, key)
 
 
 def _settings() -> Settings:

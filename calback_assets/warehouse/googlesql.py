@@ -8,13 +8,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeAlias
 
 import sqlglot
 from sqlglot import Token, TokenType, exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
+from sqlglot.generator import Generator
 from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
@@ -216,7 +218,13 @@ class Template:
 
 @lru_cache(maxsize=4096)
 def _literal(value: Parameter, dialect: str) -> str:
-    return exp.convert(value).sql(dialect)
+    return _writer(dialect).generate(exp.convert(value))
+
+
+@cache
+def _writer(dialect: str) -> Generator:
+    """SQLGlot's writer of a dialect, which takes as long to make as a thousand literals where SQLGlot is compiled."""
+    return Dialect.get_or_raise(dialect).generator()
 
 
 def _calls(tokens: list[Token]) -> Iterator[tuple[str, int]]:

@@ -102,6 +102,13 @@ def test_no_tool_is_configured_in_both_files() -> None:
     assert in_setup_cfg & in_pyproject == set()
 
 
+def test_contributing_draws_the_floors_that_imports_are_held_to() -> None:
+    sections = configparser.ConfigParser()
+    sections.read_string(text("setup.cfg"))
+    floors = sections["importlinter:contract:floors"]["layers"].strip()
+    assert f"```\n{floors}\n```" in text("CONTRIBUTING.md")
+
+
 def test_every_module_of_the_package_says_what_belongs_in_it() -> None:
     modules = list((ROOT / "calback_assets").rglob("*.py"))
     assert modules

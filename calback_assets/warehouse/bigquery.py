@@ -46,13 +46,12 @@ from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import Model, Template
 from calback_assets.warehouse.ledger import Dependents, is_watched, of_table, on, staled_by, within
 from calback_assets.warehouse.output import TableRef
-from calback_assets.warehouse.rows import ConformedRows, arrow_schema, arrow_type, check_names
+from calback_assets.warehouse.rows import ConformedRows, arrow_type, check_names
 from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
     Warehouse,
     Written,
-    never_written,
     newest_first,
     progress,
 )
@@ -350,22 +349,15 @@ class BigQuerySession(Session):
         """The days of the table that a run has written and no later one has rewritten."""
         return self._ledger.days_of_run(table, run_id)
 
-    def batches(
-        self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows that a reference names, with all columns of the contract or those asked for, at most `limit`.
+    def exists(self, table: Table) -> bool:
+        """Whether the table has ever been written."""
+        return self.stored(table.name) is not None
 
-        Raises:
-            WarehouseError: the table has never been written.
-        """
-        if self.stored(ref.table.name) is None:
-            raise never_written(ref.table.name)
-        schema = arrow_schema(ref.table, columns)
+    def _batches(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
         where = "" if ref.start is None or ref.end is None else within(ref.start, ref.end)
         # For a few rows no stream is begun, which would send until it is closed.
         streamed = self._streamed(ref.table, schema.names, where) if limit is None else None
-        for batch in streamed or self._paged(ref.table, schema, where, limit):
-            yield batch.select(schema.names).cast(schema)
+        yield from streamed or self._paged(ref.table, schema, where, limit)
 
     def _streamed(self, table: Table, names: Sequence[str], where: str) -> Iterator[pa.RecordBatch] | None:
         """Rows from the Storage Read API as they arrive, of these columns and days alone; None where it is denied.
@@ -400,14 +392,7 @@ class BigQuerySession(Session):
         job = self._jobs.query(sql, READ)
         yield from job.result(page_size=_PAGE_ROWS, retry=self._jobs.retry).to_arrow_iterable()
 
-    def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        """The newest rows of a table, or the first of a snapshot, in the order of its key; of the last days alone.
-
-        Raises:
-            WarehouseError: the table has never been written.
-        """
-        if self.stored(table.name) is None:
-            raise never_written(table.name)
+    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
         query = newest_first(table).from_(exp.table_(table.name)).limit(limit)
         if table.is_partitioned:
             last = self._ledger.last_day(table) or date.max - timedelta(days=1)

@@ -7,7 +7,7 @@ What is written is somebody else's business, and the ledger of partitions is in 
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Template
 from calback_assets.warehouse.ledger import Dependents, is_watched, on, staled_by, within
 from calback_assets.warehouse.output import TableRef
-from calback_assets.warehouse.rows import ConformedRows, arrow_schema, check_names
+from calback_assets.warehouse.rows import ConformedRows, check_names
 from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
@@ -302,32 +302,14 @@ class DuckDBSession(Session):
             )
         )
 
-    def batches(
-        self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """The rows that a reference names, with all columns of the contract or those asked for, at most `limit`.
-
-        Raises:
-            WarehouseError: the table has never been written.
-        """
-        if not self.exists(ref.table):
-            raise never_written(ref.table.name)
-        names = ", ".join(identifier(name) for name in columns or ref.table.column_names)
+    def _batches(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
+        names = ", ".join(map(identifier, schema.names))
         where = "" if ref.start is None or ref.end is None else f" WHERE {within(ref.start, ref.end)}"
         at_most = "" if limit is None else f" LIMIT {limit}"
-        schema = arrow_schema(ref.table, columns)
         found = self._connection.sql(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
-        for batch in found.to_arrow_reader(_BATCH_ROWS):
-            yield batch.cast(schema)
+        yield from found.to_arrow_reader(_BATCH_ROWS)
 
-    def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        """The newest rows of a table, or the first of a snapshot, in the order of its key.
-
-        Raises:
-            WarehouseError: the table has never been written.
-        """
-        if not self.exists(table):
-            raise never_written(table.name)
+    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
         query = newest_first(table).from_(exp.table_(table.name, db=SCHEMA)).limit(limit)
         return self.records(query.sql("duckdb"))
 

@@ -130,6 +130,9 @@ class Session(Protocol):
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
 
+    def exists(self, table: Table) -> bool:
+        """Whether the table has ever been written."""
+
     def batches(
         self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None
     ) -> Iterator[pa.RecordBatch]:
@@ -140,6 +143,14 @@ class Session(Protocol):
         Raises:
             WarehouseError: the table has never been written.
         """
+        if not self.exists(ref.table):
+            raise never_written(ref.table.name)
+        schema = arrow_schema(ref.table, columns)
+        for batch in self._batches(ref, schema, limit):
+            yield batch.select(schema.names).cast(schema)
+
+    def _batches(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
+        """The rows with the columns of the schema, as the engine has them."""
 
     def read(self, ref: TableRef, columns: Sequence[str] | None = None, limit: int | None = None) -> pa.Table:
         """All batches together."""
@@ -151,6 +162,12 @@ class Session(Protocol):
         Raises:
             WarehouseError: the table has never been written.
         """
+        if not self.exists(table):
+            raise never_written(table.name)
+        return self._newest(table, limit)
+
+    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
+        """The same of a table that is there."""
 
     def records(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query by column name; for few rows."""

@@ -29,6 +29,7 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
+from sqlglot.expressions.core import POSITION_META_KEYS
 from sqlglot.generator import Generator
 
 from calback_assets.tables import EVENT_DATE
@@ -119,7 +120,11 @@ _parse_anew = sqlglot.parse_one
 
 @lru_cache(maxsize=32)
 def _parsed(sql: str, read: str) -> exp.Expr:
-    return _parse_anew(sql, read=read)
+    tree = _parse_anew(sql, read=read)
+    for node in tree.walk():
+        # Where it stood in the text, which is most of the time that a copy takes.
+        node._meta = {name: value for name, value in node.meta.items() if name not in POSITION_META_KEYS} or None
+    return tree
 
 
 def _parse_one(sql: str, read: str | None = None, **options: Any) -> exp.Expr:

@@ -194,7 +194,7 @@ def test_nobody_waits_for_a_sample_to_learn_that_the_emulator_is_not_there(
     firestore.stop()
     began = time.monotonic()
     result = calback("sample", str(tmp_path / "s"), "--firestore")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30  # Left alone, the client would try for a minute.
     assert result.exit_code == 1
     assert result.output == (
         f"error: no Firestore emulator answers at {firestore.host}; start one there, or set FIRESTORE_EMULATOR_HOST to "

@@ -155,7 +155,7 @@ def test_an_emulator_that_is_not_there_is_said_at_once(firestore: Firestore, upl
     began = time.monotonic()
     with pytest.raises(CalbackError) as error:
         upload.check()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # Left alone, the client would try for a minute.
     assert str(error.value) == (
         f"no Firestore emulator answers at {firestore.host}; start one there, or set FIRESTORE_EMULATOR_HOST to the "
         "host and port of one that runs, and try again"

@@ -3,6 +3,7 @@
 Day arithmetic and partition mappings belong here; nothing about tables or engines.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -55,6 +56,16 @@ def daily_partitions(first: date, last: date | None, timezone: str) -> DailyPart
     return DailyPartitionsDefinition(
         start_date=first.strftime(DAY_FORMAT), end_date=end, timezone=timezone, fmt=DAY_FORMAT
     )
+
+
+def stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
+    """Runs of consecutive days, as first and last day each."""
+    ordered = sorted(days)
+    start = 0
+    for index, day in enumerate(ordered):
+        if index + 1 == len(ordered) or ordered[index + 1] - day > timedelta(days=1):
+            yield ordered[start], day
+            start = index + 1
 
 
 def partition_mapping(reach: Reach) -> TimeWindowPartitionMapping:

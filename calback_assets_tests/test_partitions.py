@@ -1,6 +1,7 @@
 """Tests of days: which instants a day covers, and which days of an input belong to a day of an output."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from calback_assets.partitions import (
     day_bounds,
     parse_day,
     partition_mapping,
+    stretches,
     trailing,
 )
 
@@ -114,3 +116,11 @@ def test_partitions_of_an_open_data_set_end_with_yesterday_in_the_time_zone() ->
     before, after = (datetime(2024, 2, 28, hour, 59, tzinfo=UTC) for hour in (14, 15))
     assert partitions.get_partition_keys(before) == ["2024-02-27"]
     assert partitions.get_partition_keys(after) == ["2024-02-27", "2024-02-28"]
+
+
+@given(some.sets(days))
+def test_stretches_cover_exactly_the_days_and_never_touch(chosen: set[date]) -> None:
+    found = list(stretches(chosen))
+    covered = [start + timedelta(days=age) for start, end in found for age in range((end - start).days + 1)]
+    assert covered == sorted(chosen)
+    assert all(later[0] - earlier[1] > timedelta(days=1) for earlier, later in pairwise(found))

@@ -3,7 +3,7 @@
 Dagster's own partitioned schedule forgets all missed ticks but the last; this one asks the instance what is missing.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,7 +21,7 @@ from dagster import (
 )
 
 from calback_assets.automation.jobs import daily_job
-from calback_assets.partitions import DAY_FORMAT
+from calback_assets.partitions import DAY_FORMAT, stretches
 
 REWRITTEN_DAYS = 3
 """Google Analytics rewrites a daily table for up to three days after its date."""
@@ -47,16 +47,6 @@ def due_days(today: date, recent: Sequence[date], missing: Collection[date]) -> 
     """Of the recent days: yesterday, those that are still rewritten, and those that are missing."""
     yesterday = today - timedelta(days=1)
     return [day for day in recent if day in missing or yesterday - day <= timedelta(days=REWRITTEN_DAYS)]
-
-
-def stretches(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """Runs of consecutive days, as first and last day each."""
-    start = None
-    for index, day in enumerate(days):
-        start = start or day
-        if index + 1 == len(days) or days[index + 1] - day > timedelta(days=1):
-            yield start, day
-            start = None
 
 
 def nightly_schedule(

@@ -15,9 +15,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from calback_assets.errors import WarehouseError
+from calback_assets.partitions import stretches
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.tables.raw import EVENT_PARAMS
-from calback_assets.warehouse.ledger import Dependents, listed, of_table, stretches, within
+from calback_assets.warehouse.ledger import Dependents, listed, of_table, within
 
 SUPPRESSED = "suppressed"
 """The table that holds the list, beside the ledger. The first erasure makes it: until then nobody pays for it."""
@@ -310,7 +311,9 @@ class Erasure(ABC):
                     start, end = reach.dependents(day)
                     stale.setdefault(dependent, set()).update(_days(start, end))
         conditions = [
-            of_table(name, within(start, end)) for name, days in stale.items() for start, end in stretches(days)
+            of_table(name, within(first, last + timedelta(days=1)))
+            for name, days in stale.items()
+            for first, last in stretches(days)
         ]
         return " OR ".join(conditions) or None
 

@@ -4,7 +4,7 @@ Conditions that every engine understands belong here; how an engine keeps its le
 `bigquery_ledger`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import TypeAlias
 
@@ -52,13 +52,3 @@ def staled_by(table: Table, day: date, rippled: Sequence[date], dependents: Depe
 def is_watched(table: Table, dependents: Dependents) -> bool:
     """Whether other days hang on whether a day of the table has changed."""
     return any(reach != SAME_DAY for _, reach in dependents.get(table.name, ()))
-
-
-def stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
-    """Half-open ranges of consecutive days."""
-    ordered = sorted(days)
-    start = 0
-    for index, day in enumerate(ordered):
-        if index + 1 == len(ordered) or ordered[index + 1] - day > timedelta(days=1):
-            yield ordered[start], day + timedelta(days=1)
-            start = index + 1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
-from itertools import pairwise, takewhile
+from itertools import takewhile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -35,7 +35,6 @@ from calback_assets.automation.schedules import (
     due_days,
     nightly_schedule,
     recent_days,
-    stretches,
 )
 from calback_assets.definitions import build_defs
 from calback_assets.partitions import daily_partitions
@@ -317,10 +316,3 @@ def test_the_due_days_are_the_missing_and_the_rewritten_ones_of_the_data_set(
         exists = first <= day and (last is None or day <= last)
         wanted = 1 <= age <= 4 or (day in missing and age <= LOOK_BACK_DAYS)
         assert (day in due) == (exists and wanted)
-
-
-@given(st.sets(DATES))
-def test_stretches_cover_exactly_the_days_and_never_touch(chosen: set[date]) -> None:
-    found = list(stretches(sorted(chosen)))
-    assert [day for start, end in found for day in days(start, end)] == sorted(chosen)
-    assert all(later[0] - earlier[1] > timedelta(days=1) for earlier, later in pairwise(found))

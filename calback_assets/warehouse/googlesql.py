@@ -223,7 +223,7 @@ def _literal(value: Parameter, dialect: str) -> str:
 
 @cache
 def _writer(dialect: str) -> Generator:
-    """SQLGlot's writer of a dialect, which takes as long to make as a thousand literals where SQLGlot is compiled."""
+    """SQLGlot's writer of a dialect, which where SQLGlot is compiled takes as long to make as sixty literals."""
     return Dialect.get_or_raise(dialect).generator()
 
 

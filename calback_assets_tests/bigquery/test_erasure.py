@@ -73,6 +73,11 @@ def test_no_statement_holds_an_id(sent: list[Sent]) -> None:
         assert DEVELOPMENT_KEY.decode() not in told
 
 
+def test_a_device_that_a_write_puts_on_the_list_itself_is_swept_for_once(sent: list[Sent]) -> None:
+    sweeps = [sql for sql, *_ in sent if "AS touched_day" in sql and "FROM raw_events " in sql]
+    assert len(sweeps) == 2  # That of the erasure, and that of the day with the new device.
+
+
 def test_every_scan_and_change_of_a_daily_table_has_a_constant_range(sent: list[Sent]) -> None:
     seen: set[tuple[str, type]] = set()
     for sql, *_ in sent:

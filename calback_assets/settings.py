@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from calback_assets.errors import SettingsError
 
 DEPLOYMENTS = ("local", "gcp")
+SOURCES = ("raw_users", "raw_meetings", "raw_events", "raw_access_log")
+"""What the sources fill, and the names by which a person speaks of them."""
 LONGEST_WINDOW_DAYS = 31
 """As many days of activity as the cohorts read."""
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
@@ -76,6 +78,12 @@ class Settings:
     """Where the app's own database is; None reads its collections from files."""
     max_rejected_share: float = 0.01
     """The share of a collection's documents of which something could not be taken, above which a snapshot fails."""
+    expected_sources: frozenset[str] = frozenset()
+    """Sources that must be there; those of which the warehouse has rows must be, too."""
+    max_lost_share: float = 0.1
+    """The share of its rows above which a source may not lose them at once, unless that is accepted by name."""
+    max_line_bytes: int = 64 * 1024 * 1024
+    """The longest line of a JSON file that is taken."""
     frequent_min_days: int = 3
     """Active days that make a user frequent ("월 3회 이상 방문")."""
     frequent_window_days: int = 30
@@ -128,6 +136,11 @@ class Settings:
             bigquery=_bigquery(environ) if deployment == "gcp" else None,
             firestore_project=_firestore_project(environ, deployment),
             max_rejected_share=_share("CALBACK_MAX_REJECTED_SHARE", environ, cls.max_rejected_share),
+            expected_sources=_sources("CALBACK_EXPECTED_SOURCES", environ),
+            max_lost_share=_share("CALBACK_MAX_LOST_SHARE", environ, cls.max_lost_share),
+            max_line_bytes=_positive(
+                "CALBACK_MAX_LINE_BYTES", environ.get("CALBACK_MAX_LINE_BYTES", str(cls.max_line_bytes))
+            ),
             frequent_min_days=_count(environ, "CALBACK_FREQUENT_MIN_DAYS", cls.frequent_min_days),
             frequent_window_days=_count(environ, "CALBACK_FREQUENT_WINDOW_DAYS", cls.frequent_window_days),
         )
@@ -176,6 +189,13 @@ def _share(name: str, environ: Mapping[str, str], default: float) -> float:
     if not 0 <= share <= 1:
         raise SettingsError(f"{name} is {text!r}; set it to a share from 0 to 1, such as 0.01 for one per cent")
     return share
+
+
+def _sources(name: str, environ: Mapping[str, str]) -> frozenset[str]:
+    named = frozenset(part.strip() for part in environ.get(name, "").split(",")) - {""}
+    for source in sorted(named.difference(SOURCES)):
+        raise SettingsError(f"{name} names {source!r}, which is no source; choose from: {', '.join(SOURCES)}")
+    return named
 
 
 def _positive(name: str, text: str) -> int:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from calback_assets.errors import SettingsError
-from calback_assets.settings import DEVELOPMENT_KEY, BigQuerySettings, Settings
+from calback_assets.settings import DEVELOPMENT_KEY, SOURCES, BigQuerySettings, Settings
+from calback_assets.tables import Table, raw
 
 DAY = {"CALBACK_START_DATE": "2024-01-01"}
 GCP = {
@@ -58,6 +59,9 @@ def test_every_variable_is_read() -> None:
         CALBACK_FREQUENT_MIN_DAYS="2",
         CALBACK_FREQUENT_WINDOW_DAYS="7",
         CALBACK_MAX_REJECTED_SHARE="0.05",
+        CALBACK_EXPECTED_SOURCES="raw_events, raw_users",
+        CALBACK_MAX_LOST_SHARE="0.2",
+        CALBACK_MAX_LINE_BYTES="1000",
     ) == Settings(
         data_dir=Path("exports"),
         duckdb_path=Path("tables.duckdb"),
@@ -68,6 +72,19 @@ def test_every_variable_is_read() -> None:
         frequent_min_days=2,
         frequent_window_days=7,
         max_rejected_share=0.05,
+        expected_sources=frozenset({"raw_events", "raw_users"}),
+        max_lost_share=0.2,
+        max_line_bytes=1000,
+    )
+
+
+def test_sources_are_called_by_the_names_of_their_tables() -> None:
+    assert [table.name for table in vars(raw).values() if isinstance(table, Table)] == list(SOURCES)
+    with pytest.raises(SettingsError) as caught:
+        settings(CALBACK_EXPECTED_SOURCES="raw_events,ga4")
+    assert str(caught.value) == (
+        "CALBACK_EXPECTED_SOURCES names 'ga4', which is no source; choose from: raw_users, raw_meetings, raw_events, "
+        "raw_access_log"
     )
 
 

@@ -29,8 +29,8 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
     from calback_assets.warehouse.duckdb_schema import duckdb_type
     from calback_assets.warehouse.io_manager import Calendar
 
-    ga4 = Ga4Files(data / "analytics", TIMEZONE, lambda: datetime.now(UTC))
-    access_log = AccessLogFiles(data / "access_log")
+    ga4 = Ga4Files(data / "analytics", TIMEZONE, lambda: datetime.now(UTC)).look(first)
+    access_log = AccessLogFiles(data / "access_log").look(first)
     calendar = Calendar(first, last, TIMEZONE)
     thresholds = {"frequent_min_days": 3, "frequent_window_days": 30}
 

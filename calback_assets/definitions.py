@@ -6,6 +6,7 @@ Only the last line reads the environment; tests call `build_defs` with settings 
 import os
 import warnings
 from datetime import UTC, datetime
+from functools import partial
 
 from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
@@ -20,11 +21,15 @@ from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
+from calback_assets.sources.daily import DailySource
+from calback_assets.sources.data_folder import DataFolder, Reads
 from calback_assets.sources.firestore import FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.intake import Policy, Sources, arrived_everywhere, intake_resource
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
 from calback_assets.warehouse.warehouse import Warehouse
 
@@ -48,39 +53,40 @@ def warehouse_of(settings: Settings) -> Warehouse:
     )
 
 
-def _sources(settings: Settings) -> dict[str, object]:
-    """Where the raw tables come from, by the names under which the raw assets ask for it."""
+def sources_of(settings: Settings) -> Sources:
+    """Where the raw tables come from; nothing is opened or called."""
 
     def now() -> datetime:
         return datetime.now(UTC)
 
-    firestore = _firestore(settings)
+    declared = collections(settings.pseudonym_key, settings.max_rejected_share)
+    documents: FirestoreSource
+    readers: dict[str, Reads | None] = {"firestore": None}
+    if settings.firestore_project is None:
+        documents = files = FirestoreFiles(settings.data_dir / "firestore", declared)
+        readers["firestore"] = files.reads
+    else:
+        from calback_assets.sources.firestore_client import connected
+        from calback_assets.sources.firestore_live import LiveFirestore
+
+        documents = LiveFirestore(settings.firestore_project, connected, declared)
     if settings.bigquery is None:
-        return {
-            "firestore": firestore,
-            "ga4": Ga4Files(settings.data_dir / "analytics", settings.timezone, now),
-            "access_log": AccessLogFiles(settings.data_dir / "access_log"),
+        daily: dict[str, DailySource] = {
+            RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now),
+            RAW_ACCESS_LOG.name: AccessLogFiles(settings.data_dir / "access_log"),
         }
+        readers |= {"analytics": Ga4Files.reads, "access_log": AccessLogFiles.reads}
+        return Sources(documents, declared, daily, DataFolder(settings.data_dir, readers))
     from calback_assets.sources.bigquery_catalog import BigQueryCatalog
     from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
 
     given = settings.bigquery
     catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
-    return {
-        "firestore": firestore,
-        "ga4": Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
-        "access_log": AccessLogTable(catalog, given.project, given.access_log_table),
+    tables: dict[str, DailySource] = {
+        RAW_EVENTS.name: Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
+        RAW_ACCESS_LOG.name: AccessLogTable(catalog, given.project, given.access_log_table),
     }
-
-
-def _firestore(settings: Settings) -> FirestoreSource:
-    declared = collections(settings.pseudonym_key, settings.max_rejected_share)
-    if settings.firestore_project is None:
-        return FirestoreFiles(settings.data_dir / "firestore", declared)
-    from calback_assets.sources.firestore_client import connected
-    from calback_assets.sources.firestore_live import LiveFirestore
-
-    return LiveFirestore(settings.firestore_project, connected, declared)
+    return Sources(documents, declared, tables)
 
 
 def build_defs(settings: Settings) -> Definitions:
@@ -92,6 +98,7 @@ def build_defs(settings: Settings) -> Definitions:
     partitions = daily_partitions(settings.start_date, settings.end_date, settings.timezone)
     calendar = Calendar(settings.start_date, settings.end_date, settings.timezone)
     warehouse = warehouse_of(settings)
+    sources = sources_of(settings)
     parameters = {
         "frequent_min_days": settings.frequent_min_days,
         "frequent_window_days": settings.frequent_window_days,
@@ -107,11 +114,15 @@ def build_defs(settings: Settings) -> Definitions:
         assets=raw + daily,
         asset_checks=build_checks(CHECKS, calendar),
         jobs=[daily_job, erase_job],
-        schedules=[nightly_schedule(partitions, partitioned, settings.timezone, settings.end_date)],
+        schedules=[
+            nightly_schedule(
+                partitions, partitioned, settings.timezone, settings.end_date, partial(arrived_everywhere, sources)
+            )
+        ],
         resources={
             "io_manager": opened_once_a_run(warehouse, calendar),
             "warehouse": warehouse,
-            **_sources(settings),
+            "intake": intake_resource(sources, Policy(settings.expected_sources, settings.max_lost_share), warehouse),
         },
         # DuckDB has one writer, and a process for each step costs seconds.
         executor=in_process_executor,

@@ -11,6 +11,11 @@ from zoneinfo import ZoneInfo
 from dagster import DailyPartitionsDefinition, TimeWindowPartitionMapping
 
 DAY_FORMAT = "%Y-%m-%d"
+PARTITION_TAG = "dagster/partition"
+"""Of a run of one day; a run of a range of days has the other two."""
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+_SHOWN_STRETCHES = 3
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,11 @@ class Reach:
         start = first if self.first is None else max(first, day + timedelta(days=self.first))
         end = last if self.last is None else min(last, day + timedelta(days=self.last))
         return start, end + timedelta(days=1)
+
+    @property
+    def covers_its_day(self) -> bool:
+        """Whether a day reads the same day of the input."""
+        return (self.first is None or self.first <= 0) and (self.last is None or self.last >= 0)
 
     def dependents(self, day: date) -> tuple[date, date]:
         """The half-open range of output days that read `day`, unbounded by the data set.
@@ -58,6 +68,11 @@ def daily_partitions(first: date, last: date | None, timezone: str) -> DailyPart
     )
 
 
+def days_between(first: date, last: date) -> list[date]:
+    """The days from the first to the last."""
+    return [first + timedelta(days=age) for age in range((last - first).days + 1)]
+
+
 def stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
     """Runs of consecutive days, as first and last day each."""
     ordered = sorted(days)
@@ -66,6 +81,13 @@ def stretches(days: Iterable[date]) -> Iterator[tuple[date, date]]:
         if index + 1 == len(ordered) or ordered[index + 1] - day > timedelta(days=1):
             yield ordered[start], day
             start = index + 1
+
+
+def span(days: Iterable[date]) -> str:
+    """Days as a person writes them, the first stretches of them."""
+    found = [str(first) if first == last else f"{first} to {last}" for first, last in stretches(days)]
+    more = f" and {len(found) - _SHOWN_STRETCHES} stretches more" if len(found) > _SHOWN_STRETCHES else ""
+    return ", ".join(found[:_SHOWN_STRETCHES]) + more
 
 
 def partition_mapping(reach: Reach) -> TimeWindowPartitionMapping:

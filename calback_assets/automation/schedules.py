@@ -3,7 +3,7 @@
 Dagster's own partitioned schedule forgets all missed ticks but the last; this one asks the instance what is missing.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,14 +21,12 @@ from dagster import (
 )
 
 from calback_assets.automation.jobs import daily_job
-from calback_assets.partitions import DAY_FORMAT, stretches
+from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, stretches
 
 REWRITTEN_DAYS = 3
 """Google Analytics rewrites a daily table for up to three days after its date."""
 LOOK_BACK_DAYS = 30
 """Days without a materialization are looked for this far back."""
-RANGE_START_TAG = "dagster/asset_partition_range_start"
-RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
 def recent_days(today: date, first: date, last: date | None) -> list[date]:
@@ -50,9 +48,21 @@ def due_days(today: date, recent: Sequence[date], missing: Collection[date]) -> 
 
 
 def nightly_schedule(
-    partitions: DailyPartitionsDefinition, assets: Sequence[AssetKey], timezone: str, last: date | None
+    partitions: DailyPartitionsDefinition,
+    assets: Sequence[AssetKey],
+    timezone: str,
+    last: date | None,
+    arrived: Callable[[date], date | None],
 ) -> ScheduleDefinition:
-    """The schedule at 00:00 in the time zone, running by default."""
+    """The schedule at 00:00 in the time zone, running by default.
+
+    Args:
+        partitions: of the daily assets.
+        assets: the daily assets.
+        timezone: what a day is.
+        last: the last partition of a closed data set, else None.
+        arrived: from the first day that is due to the last that every source has; None where that cannot be told.
+    """
     first = partitions.start.date()
 
     @schedule(
@@ -71,13 +81,17 @@ def nightly_schedule(
         if not due:
             return SkipReason(_why_nothing(today, first, last))
         # A Dagster run covers one unbroken range of partitions; a hole further back is a run of its own, oldest first.
+        # Days that have not arrived fail in a run of their own, and take no other day with them.
+        complete = arrived(due[0]) or due[-1]
+        parts = ([day for day in due if day <= complete], [day for day in due if day > complete])
         return [
             RunRequest(
                 # A tick that is evaluated again may find the start of a stretch in progress; its end stays.
                 run_key=end.strftime(DAY_FORMAT),
                 tags={RANGE_START_TAG: start.strftime(DAY_FORMAT), RANGE_END_TAG: end.strftime(DAY_FORMAT)},
             )
-            for start, end in stretches(due)
+            for part in parts
+            for start, end in stretches(part)
         ]
 
     return nightly

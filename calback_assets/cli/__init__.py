@@ -15,7 +15,7 @@ import click
 
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
-from calback_assets.settings import FirestoreEmulator, Settings
+from calback_assets.settings import SOURCES, FirestoreEmulator, Settings
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
@@ -144,18 +144,27 @@ def sample(folder: Path, users: int, days: int, seed: int, firestore: bool) -> N
     "--to", "end", metavar="DAY", callback=_day, help="Last day. By default the last of the data, or yesterday."
 )
 @click.option("--select", "selection", metavar="SELECTION", help="Assets, in Dagster's selection syntax; default all.")
-def run(start: date | None, end: date | None, selection: str | None) -> None:
+@click.option(
+    "--accept-empty",
+    "accepted",
+    metavar="SOURCE",
+    multiple=True,
+    type=click.Choice(SOURCES),
+    help="A raw table whose source may be empty, or have lost most of what it had; may be given several times.",
+)
+def run(start: date | None, end: date | None, selection: str | None, accepted: tuple[str, ...]) -> None:
     """Materialize a range of days as one Dagster run.
 
     \b
     Example:
       calback run --from 2024-02-01 --to 2024-02-29 --select 'daily_active_users+'
+      calback run --from 2024-02-09 --to 2024-02-09 --accept-empty raw_access_log
     """  # noqa: D301
     settings = Settings.from_env(os.environ)
     first, last = day_range(start, end, settings, datetime.now(ZoneInfo(settings.timezone)).date())
     from calback_assets.cli.run import materialize
 
-    materialize(settings, first, last, selection)
+    materialize(settings, first, last, selection, accepted)
 
 
 @main.command()

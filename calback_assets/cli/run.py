@@ -5,7 +5,7 @@ Only the front belongs here: Dagster runs the job, the warehouse counts what it 
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -25,25 +25,25 @@ from dagster import (
 from rich.console import Console
 
 from calback_assets.automation.jobs import DAILY_JOB_NAME
-from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
 from calback_assets.cli.on_instance import QUIET, instance_of, raise_failure
 from calback_assets.cli.show import closing_table
 from calback_assets.errors import CalbackError
-from calback_assets.partitions import DAY_FORMAT
+from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, days_between
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.warehouse import progress
+from calback_assets.warehouse.intake import arrived, not_arrived
+from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, progress
 
 _STALE_DAYS = "stale_days_rebuilt"
 
 
-def materialize(settings: Settings, first: date, last: date, selection: str | None) -> None:
-    """Run the daily job, or the selected assets of it, over the days `first` to `last`.
+def materialize(settings: Settings, first: date, last: date, selection: str | None, accepted: Collection[str]) -> None:
+    """Run the daily job, or the selected assets of it, over the days `first` to `last` that have arrived.
 
     Raises:
-        CalbackError: the run could not start, or failed.
+        CalbackError: the run could not start, or failed, or not every day has arrived.
         KeyboardInterrupt: the run was interrupted; the instance knows it as failed.
     """
     from calback_assets.definitions import defs, warehouse_of
@@ -57,15 +57,25 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         )
     assets = _select(defs, selection)
     warehouse = warehouse_of(settings)
-    with warehouse.session():
-        pass  # A warehouse that cannot be written is said before a run of it is on record.
+    with warehouse.session() as session:  # One that cannot be written is said before a run of it is on record.
+        try:
+            waiting = _not_arrived(settings, {key.path[-1] for key in assets} - set(accepted), first, last)
+        except session.failures as error:
+            raise session.redact(error) from None
+    wanted, last = last, min([last, *waiting.values()])
+    late = "; ".join(
+        not_arrived(table, days_between(complete + timedelta(days=1), wanted), complete)
+        for table, complete in waiting.items()
+    )
+    if last < first:
+        raise CalbackError(late)
     with instance_of(settings, notes) as instance, _counted(assets, first, last):
         # Not `execute_in_process`: that replaces the executor, so that Dagit would not know the run's job for its own,
         # and keeps every output in memory until the end.
         result = execute_job(
             reconstructable(daily_job),
             instance,
-            run_config=QUIET,
+            run_config={**QUIET, "resources": {"intake": {"config": {ACCEPT_EMPTY: sorted(accepted)}}}},
             tags={RANGE_START_TAG: first.strftime(DAY_FORMAT), RANGE_END_TAG: last.strftime(DAY_FORMAT)},
             asset_selection=None if selection is None else assets,
         )
@@ -76,6 +86,8 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         out.print(f"Also rebuilt days whose input has changed: {rebuilt}")
     with warehouse.session(read_only=True) as session:
         closing_table(session, last)
+    if late:
+        raise CalbackError(late)
     out.print("Next: make ui, then http://127.0.0.1:3000; or calback show daily_active_users")
 
 
@@ -84,6 +96,14 @@ def daily_job() -> JobDefinition:
     from calback_assets.definitions import defs
 
     return defs.resolve_job_def(DAILY_JOB_NAME).with_hooks({_record_step})
+
+
+def _not_arrived(settings: Settings, tables: Collection[str], first: date, last: date) -> dict[str, date]:
+    """The last day of each source of these tables that has not come as far as `last`."""
+    from calback_assets.definitions import sources_of
+
+    complete = arrived(sources_of(settings), tables, first)
+    return {table: max(day, first - timedelta(days=1)) for table, day in complete.items() if day < last}
 
 
 @success_hook
@@ -133,7 +153,7 @@ class _Counter(logging.Handler):
 def _counted(assets: Sequence[AssetKey], first: date, last: date) -> Iterator[None]:
     """A bar over every partition, snapshot and step of checks that the run is to make."""
     tables = [TABLES[key.path[-1]] for key in assets]
-    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    days = days_between(first, last)
     expected: set[tuple[str, date | None]] = {
         (table.name, day) for table in tables for day in (days if table.is_partitioned else [None])
     }

@@ -4,13 +4,15 @@ How a log line becomes a row of `raw_access_log` belongs here. Copies of a messa
 delivered.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
+from calback_assets.sources.access_log import FoundLog
 from calback_assets.sources.coercion import (
     coerce,
     failure,
@@ -20,14 +22,16 @@ from calback_assets.sources.coercion import (
     mismatch,
     stored_type,
 )
+from calback_assets.sources.data_folder import entries, named, pattern, refuse_two
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.json_lines import json_objects, line_error
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 
-_FOLDER_PREFIX = "date="
-_SUFFIXES = (".jsonl", ".jsonl.gz")
+_FOLDER = re.compile(r"date=(?P<day>.*)")
+_FILE = re.compile(r".+\.jsonl(\.gz)?")
+"""Both in small letters."""
 _NO_USER = "userId is missing"
 _NOT_A_USER = "userId is neither a whole number nor a text"
 
@@ -36,20 +40,52 @@ class AccessLogFiles:
     """The log's files: `date=YYYY-MM-DD/*.jsonl` or `.jsonl.gz` in one folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Reads nothing yet; an absent folder is an empty log."""
-        self._folder = folder
-        self._names_are_checked = False
+        """Reads nothing yet.
 
-    def day(self, day: date) -> FileQuery:
-        """The app opens of one day as `raw_access_log`.
+        Args:
+            folder: holds a folder for each day; may be absent, then the log is empty. The case of its name does not
+                matter.
+        """
+        self._folder = folder
+
+    @staticmethod
+    def reads(parts: Sequence[str]) -> bool:
+        """Whether a file below the folder is one of the log's, or should be: `look` tells what is wrong with it."""
+        return len(parts) == 2 and _FOLDER.fullmatch(parts[0]) is not None and _FILE.fullmatch(parts[1]) is not None
+
+    def look(self, _since: date) -> "FoundFiles":
+        """The files that are there.
 
         Raises:
-            SourceError: a folder whose name tells no day.
+            SourceError: a folder whose name tells no day, or two folders for one.
         """
-        self._check_names()
-        folder = self._folder / f"{_FOLDER_PREFIX}{day}"
-        entries = folder.iterdir() if folder.is_dir() else ()
-        files = sorted(path for path in entries if path.name.endswith(_SUFFIXES))
+        folder = named(self._folder.parent, self._folder.name)
+        found: dict[date, list[Path]] = {}
+        for path in entries(folder):
+            match = _FOLDER.fullmatch(path.name.lower())
+            if match is None or not path.is_dir():
+                continue  # What nobody reads is the data folder's business.
+            day = _day(match["day"])
+            if day is None:
+                raise SourceError(f"{path}: the folder's name tells no day. Name it date=YYYY-MM-DD.")
+            found.setdefault(day, []).append(path)
+        for folders in found.values():
+            refuse_two(folders, "day")
+        files = {day: [path for path in entries(of_day) if _is_file(path)] for day, (of_day,) in found.items()}
+        return FoundFiles(folder, {day: paths for day, paths in files.items() if paths})
+
+
+class FoundFiles(FoundLog):
+    """The log's files, which are opened when a day is asked for."""
+
+    def __init__(self, folder: Path, files: Mapping[date, Sequence[Path]]) -> None:
+        """Take what was found."""
+        super().__init__(str(folder), files)
+        self._files = files
+
+    def day(self, day: date) -> FileQuery:
+        """The app opens of one day as `raw_access_log`."""
+        files = self._files.get(day, ())
 
         def explain(error: Exception) -> SourceError:
             queries = {path: _query([path], day) for path in files}
@@ -57,22 +93,17 @@ class AccessLogFiles:
 
         return FileQuery(sql=_query(files, day), explain=explain, facts={"files": len(files)})
 
-    def _check_names(self) -> None:
-        """Refuses folders that no day would read; the folders are listed once."""
-        if self._names_are_checked or not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.glob(f"{_FOLDER_PREFIX}*")):
-            if not _is_day(path.name.removeprefix(_FOLDER_PREFIX)):
-                raise SourceError(f"{path}: the folder's name tells no day. Name it date=YYYY-MM-DD.")
-        self._names_are_checked = True
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and _FILE.fullmatch(path.name.lower()) is not None
 
 
-def _is_day(text: str) -> bool:
+def _day(text: str) -> date | None:
     try:
-        # fromisoformat also takes 20240314, in which no day would look for its files.
-        return date.fromisoformat(text).isoformat() == text
+        day = date.fromisoformat(text)
     except ValueError:
-        return False
+        return None
+    return day if day.isoformat() == text else None  # fromisoformat also takes 20240314.
 
 
 def _kafka_types() -> dict[str, DuckDBPyType]:
@@ -101,7 +132,7 @@ def _query(files: Sequence[Path], day: date) -> str:
   END AS user_id,
   {kafka}
 FROM read_json(
-  [{", ".join(literal(str(path)) for path in files)}],
+  [{", ".join(literal(pattern(path)) for path in files)}],
   format = 'newline_delimited', records = true, hive_partitioning = false, columns = {{{columns}}}
 )
 WHERE CASE WHEN "date" IS NULL OR "date" = '{day}' THEN true ELSE {failure(_wrong_date(day))} END"""

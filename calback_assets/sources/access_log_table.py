@@ -5,10 +5,11 @@ delivered.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import date
 
 from calback_assets.errors import SettingsError
+from calback_assets.sources.access_log import FoundLog
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
 from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
 from calback_assets.tables.contract import EVENT_DATE
@@ -45,19 +46,40 @@ class AccessLogTable:
         self._dataset = Dataset.named(match["dataset"], project, setting=_SETTING, expected=_EXPECTED)
         self._table = match["table"]
 
-    def day(self, day: date) -> TableQuery:
-        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day.
+    def look(self, since: date) -> "FoundRows":
+        """The days of the table that have rows.
 
         Raises:
             SourceError: the dataset cannot be read, or the table is no access log.
         """
         columns = self._catalog.columns(self._dataset, self._table)
         if columns is None:
-            return TableQuery(no_rows(RAW_ACCESS_LOG), {"tables": "none"})
-        return TableQuery(self._query(columns, day), {"tables": self._table})
-
-    def _query(self, columns: Mapping[str, str], day: date) -> str:
+            return FoundRows(self._dataset, self._table, None, ())
         log = TableColumns(self._dataset, self._table, columns, alias=_ALIAS, required=(_USER, _DATE))
+        log.read("DATE", _DATE)
+        days = self._catalog.days(self._dataset, self._table, _DATE, since)
+        # Rare, and dearer: only where it ends before that does anybody need to know with which day.
+        days = days or self._catalog.days(self._dataset, self._table, _DATE, date.min)
+        return FoundRows(self._dataset, self._table, log, days)
+
+
+class FoundRows(FoundLog):
+    """The log's table, which is read when a day is asked for."""
+
+    def __init__(self, dataset: Dataset, table: str, log: TableColumns | None, days: Collection[date]) -> None:
+        """Take what was found; `log` is None where there is no such table."""
+        super().__init__(f"table {dataset.name}.{table} in project {dataset.project}", days)
+        self._dataset = dataset
+        self._table = table
+        self._log = log
+
+    def day(self, day: date) -> TableQuery:
+        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day."""
+        if self._log is None:
+            return TableQuery(no_rows(RAW_ACCESS_LOG), {"tables": "none"})
+        return TableQuery(self._query(self._log, day), {"tables": self._table})
+
+    def _query(self, log: TableColumns, day: date) -> str:
         expressions = {name: log.read(RAW_ACCESS_LOG.column(name).type, name) for name in _KAFKA}
         expressions[EVENT_DATE] = f"DATE '{day}'"
         expressions["user_id"] = log.filled(f"NULLIF({log.read('STRING', _USER)}, '')", _USER)

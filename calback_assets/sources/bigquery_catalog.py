@@ -1,10 +1,11 @@
-"""BigQuery's own answer to which columns a table has.
+"""BigQuery's own answer to which tables and columns there are, and which days.
 
 Only the question to the service belongs here: its types in the words of GoogleSQL, and its refusals in the words of
 a person who set it up.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from datetime import date
 from functools import cached_property
 
 from google.api_core.exceptions import Forbidden, NotFound
@@ -49,6 +50,25 @@ class BigQueryCatalog:
         except Forbidden:
             raise _forbidden(dataset) from None
         return {field.name: _googlesql(field) for field in found.schema}
+
+    def tables(self, dataset: Dataset) -> Collection[str]:
+        """The names of all tables of a dataset.
+
+        Raises:
+            SourceError: there is no such dataset, or it may not be read.
+        """
+        reference = bigquery.DatasetReference(dataset.project, dataset.name)
+        self._check(dataset, reference)
+        return {found.table_id for found in self._client.list_tables(reference, timeout=_TIMEOUT_SECONDS)}
+
+    def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:
+        """The days from `since` on of which a table has rows, by its DATE column; reads that column of those days."""
+        sql = f"SELECT DISTINCT `{column}` AS day FROM {dataset.table(table)} WHERE `{column}` >= DATE '{since}'"
+        try:
+            rows = self._client.query(sql, timeout=_TIMEOUT_SECONDS).result(timeout=_TIMEOUT_SECONDS)
+        except Forbidden:
+            raise _forbidden(dataset) from None
+        return {row.day for row in rows}
 
     def _check(self, dataset: Dataset, reference: bigquery.DatasetReference) -> None:
         """Tells a table that is not there from a dataset that is not."""

@@ -137,6 +137,16 @@ class DocumentCollection:
 class FirestoreSource(Protocol):
     """Where the documents are: files, or the app's own database."""
 
+    def where(self, table: str) -> str:
+        """The place of the documents of a table, as a person would name it."""
+
+    def has(self, table: str) -> bool:
+        """Whether there is anything that may hold documents of a table.
+
+        Raises:
+            SourceError: it cannot be told which of two it is.
+        """
+
     def snapshots(self, tables: Collection[str], report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
         """The collections of these tables, by table, as they were at one time.
 

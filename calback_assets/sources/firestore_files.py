@@ -4,20 +4,25 @@ Only the form of a line belongs here; what a document's fields become stands in 
 other way to read documents.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from calback_assets.sources.data_folder import entries, named, refuse_two
 from calback_assets.sources.firestore import Document, DocumentCollection, FirestoreSource, Snapshot
 from calback_assets.sources.json_lines import json_objects, line_error
 from calback_assets.sources.schemaless import UnusableError, string, timestamp
 
+_SUFFIXES = (".jsonl", ".jsonl.gz")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of a snapshot without a file; no row carries it, as there are no rows."""
 
 
 class FirestoreFiles(FirestoreSource):
-    """`userCollection.jsonl` and `meetingsCollection.jsonl` in one folder; without a file, no documents."""
+    """`userCollection.jsonl` and `meetingsCollection.jsonl`, or `.jsonl.gz`, in one folder, whatever their case.
+
+    Without a file there are no documents.
+    """
 
     def __init__(self, folder: Path, collections: Mapping[str, DocumentCollection]) -> None:
         """Reads nothing yet.
@@ -29,6 +34,22 @@ class FirestoreFiles(FirestoreSource):
         self._folder = folder
         self._collections = collections
 
+    def reads(self, parts: Sequence[str]) -> bool:
+        """Whether a file below the folder holds one of the collections, by its name in small letters."""
+        return len(parts) == 1 and any(parts[0] in _names(declared) for declared in self._collections.values())
+
+    def where(self, table: str) -> str:
+        """The file that holds, or would hold, the collection of a table."""
+        return str(self._path(table))
+
+    def has(self, table: str) -> bool:
+        """Whether the collection of a table has a file.
+
+        Raises:
+            SourceError: it has two.
+        """
+        return self._path(table).exists()
+
     def snapshots(self, tables: Collection[str], _report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
         """Each as of its file's modification time, which stays the same however often it is read.
 
@@ -37,9 +58,21 @@ class FirestoreFiles(FirestoreSource):
         """
         found = {}
         for table in tables:
-            path = self._folder / f"{self._collections[table].name}.jsonl"
+            path = self._path(table)
             found[table] = self._collections[table].snapshot(_documents(path), _modified_at(path))
         return found
+
+    def _path(self, table: str) -> Path:
+        declared = self._collections[table]
+        folder = named(self._folder.parent, self._folder.name)
+        found = [path for path in entries(folder) if path.name.lower() in _names(declared)]
+        refuse_two(found, "collection")
+        return found[0] if found else folder / f"{declared.name}{_SUFFIXES[0]}"
+
+
+def _names(declared: DocumentCollection) -> list[str]:
+    """The names of its file, in small letters."""
+    return [f"{declared.name}{suffix}".lower() for suffix in _SUFFIXES]
 
 
 def _modified_at(path: Path) -> datetime:

@@ -74,6 +74,14 @@ class LiveFirestore(FirestoreSource):
         self._patience = patience or Patience()
         self._streams = streams
 
+    def where(self, table: str) -> str:
+        """The collection of a table."""
+        return f"{self._collections[table].name} in the Firestore of project {self._project}"
+
+    def has(self, _table: str) -> bool:
+        """Always: a collection without documents is not there in Firestore, and still is the app's."""
+        return True
+
     def snapshots(self, tables: Collection[str], report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
         """All as they were at the time at which the first was counted.
 

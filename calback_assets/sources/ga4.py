@@ -1,11 +1,14 @@
 """What is true of the Google Analytics 4 export wherever its tables stand, in files or in BigQuery.
 
-Which tables may hold a day, until when Google rewrites them, and where each column of `raw_events` stands in them
-belong here. How they are read does not, nor what the events mean.
+Which tables may hold a day and are there, until when Google rewrites them, and where each column of `raw_events` stands
+in them belong here. How they are read does not, nor what the events mean.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from calback_assets.tables.contract import EVENT_DATE
@@ -26,6 +29,8 @@ FIELDS = {
 _REWRITTEN_FOR = timedelta(days=3)
 """How long after its date Google may still rewrite a daily table."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})", re.ASCII)
+_Place = TypeVar("_Place")
 
 
 @dataclass(frozen=True)
@@ -46,14 +51,58 @@ class ExportTable:
         return not self.is_intraday and self.day + _REWRITTEN_FOR < today
 
 
-def tables_of(day: date) -> list[tuple[ExportTable, ExportTable]]:
-    """The export's dates that may hold events of our day, each with its tables, of which the first that exists counts.
+def table_named(name: str) -> ExportTable | None:
+    """The export's table of that name, in small letters; None where the name is none of the export's."""
+    match = _NAME.fullmatch(name)
+    try:
+        return match and ExportTable(datetime.strptime(match["day"], "%Y%m%d").date(), bool(match["intraday"]))
+    except ValueError:
+        return None
 
-    The export is cut by the day of the *property's* time zone, which need not be ours: the neighbours are read
-    too, and the timestamp decides. A daily table is complete, so it wins over the intraday table.
+
+class FoundExport(Generic[_Place]):
+    """The export's tables as they were when somebody looked, each with its place.
+
+    The export is cut by the day of the *property's* time zone, which need not be ours: for a day of ours the tables of
+    the neighbouring dates are read too, and the timestamp decides.
     """
-    dates = (day + timedelta(days=offset) for offset in (-1, 0, 1))
-    return [(ExportTable(date_, is_intraday=False), ExportTable(date_, is_intraday=True)) for date_ in dates]
+
+    def __init__(self, where: str, found: Mapping[ExportTable, _Place]) -> None:
+        """Take what was found."""
+        self._where = where
+        self._found = found
+
+    @property
+    def where(self) -> str:
+        """The place that was looked at."""
+        return self._where
+
+    @property
+    def last(self) -> date | None:
+        """The last date that has a table."""
+        return max((table.day for table in self._found), default=None)
+
+    def has(self, day: date) -> bool:
+        """Whether the date has a table of its own."""
+        return self._of_date(day) is not None
+
+    def lacks(self, day: date) -> list[str]:
+        """The tables of the neighbouring dates that should be there by now and are not."""
+        neighbours = (day - timedelta(days=1), day + timedelta(days=1))
+        due = [date_ for date_ in neighbours if self.last is None or date_ <= self.last]
+        return [ExportTable(date_, is_intraday=False).name for date_ in due if not self.has(date_)]
+
+    def of(self, day: date) -> list[tuple[ExportTable, _Place]]:
+        """The tables that may hold events of our day, one for each date."""
+        dates = (day + timedelta(days=offset) for offset in (-1, 0, 1))
+        return [table for date_ in dates if (table := self._of_date(date_))]
+
+    def _of_date(self, date_: date) -> tuple[ExportTable, _Place] | None:
+        """A daily table is complete, so it wins over the intraday table."""
+        for table in (ExportTable(date_, is_intraday=False), ExportTable(date_, is_intraday=True)):
+            if table in self._found:
+                return table, self._found[table]
+        return None
 
 
 def timestamps_of(day: date, zone: ZoneInfo) -> tuple[int, int]:

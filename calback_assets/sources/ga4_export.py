@@ -3,11 +3,21 @@
 How each export table's own columns become those of `raw_events` belongs here. What the events mean does not.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from calback_assets.sources.ga4 import FIELDS, OURS, REQUIRED, TIMESTAMP, ExportTable, tables_of, timestamps_of
+from calback_assets.errors import SourceError
+from calback_assets.sources.ga4 import (
+    FIELDS,
+    OURS,
+    REQUIRED,
+    TIMESTAMP,
+    ExportTable,
+    FoundExport,
+    table_named,
+    timestamps_of,
+)
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
 from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
 from calback_assets.tables.contract import EVENT_DATE
@@ -41,29 +51,56 @@ class Ga4Export:
         self._zone = ZoneInfo(timezone)
         self._now = now
 
+    def look(self, _since: date) -> "FoundTables":
+        """The tables that are there.
+
+        Raises:
+            SourceError: the dataset cannot be read.
+        """
+        tables = map(table_named, self._catalog.tables(self._dataset))
+        found = {table: table.name for table in tables if table}
+        return FoundTables(self._catalog, self._dataset, found, self._zone, self._now)
+
+
+class FoundTables(FoundExport[str]):
+    """The export's tables, whose columns are asked for when a day is."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        dataset: Dataset,
+        found: Mapping[ExportTable, str],
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
+    ) -> None:
+        """Take what was found."""
+        super().__init__(f"dataset {dataset.name} in project {dataset.project}", found)
+        self._catalog = catalog
+        self._dataset = dataset
+        self._zone = zone
+        self._now = now
+
     def day(self, day: date) -> TableQuery:
         """The events of one day as `raw_events`.
 
         Raises:
-            SourceError: the dataset cannot be read, or a table in it is none of the export's.
+            SourceError: the dataset cannot be read, or a table in it is none of the export's or has gone meanwhile.
         """
-        found = [table for choices in tables_of(day) if (table := self._first(choices))]
-        queries = [self._query(table, columns, day) for table, columns in found]
+        tables = [table for table, _ in self.of(day)]
+        queries = [self._query(table, self._columns(table), day) for table in tables]
         return TableQuery(
             sql="\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS),
             facts={
-                "tables": ", ".join(table.name for table, _ in found) or "none",
-                "intraday_tables": sum(table.is_intraday for table, _ in found),
+                "tables": ", ".join(table.name for table in tables) or "none",
+                "intraday_tables": sum(table.is_intraday for table in tables),
             },
         )
 
-    def _first(self, choices: Iterable[ExportTable]) -> tuple[ExportTable, Mapping[str, str]] | None:
-        """The first of the tables that exists, with its columns."""
-        for table in choices:
-            columns = self._catalog.columns(self._dataset, table.name)
-            if columns is not None:
-                return table, columns
-        return None
+    def _columns(self, table: ExportTable) -> Mapping[str, str]:
+        columns = self._catalog.columns(self._dataset, table.name)
+        if columns is None:  # Google drops an intraday table once the daily one is complete.
+            raise SourceError(f"{self._dataset.name}.{table.name}: went away while it was read. Run the day again.")
+        return columns
 
     def _query(self, table: ExportTable, columns: Mapping[str, str], day: date) -> str:
         export = TableColumns(self._dataset, table.name, columns, alias=_ALIAS, required=REQUIRED)

@@ -5,8 +5,7 @@ What the events mean does not.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -26,25 +25,25 @@ from calback_assets.sources.coercion import (
     mismatch,
     stored_type,
 )
+from calback_assets.sources.data_folder import entries, named, pattern, refuse_two
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.ga4 import FIELDS, OURS, REQUIRED, TIMESTAMP, ExportTable, tables_of, timestamps_of
+from calback_assets.sources.ga4 import (
+    FIELDS,
+    OURS,
+    REQUIRED,
+    TIMESTAMP,
+    ExportTable,
+    FoundExport,
+    table_named,
+    timestamps_of,
+)
 from calback_assets.sources.json_lines import file_error, json_objects, line_error
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
-_SUFFIXES = (".parquet", ".jsonl", ".jsonl.gz")
-_FILE_NAME = re.compile(r"events_(intraday_)?(?P<day>\d{8})\.(parquet|jsonl|jsonl\.gz)")
-
-
-@dataclass(frozen=True)
-class _ExportFile:
-    path: Path
-    table: ExportTable
-
-    @property
-    def is_parquet(self) -> bool:
-        return self.path.suffix == ".parquet"
+_NAME = re.compile(r"(?P<table>events_.*?)\.(?P<kind>parquet|jsonl|jsonl\.gz)")
+"""In small letters."""
 
 
 class Ga4Files:
@@ -54,27 +53,62 @@ class Ga4Files:
         """Reads nothing yet.
 
         Args:
-            folder: holds the files; may be absent, then there are no events.
+            folder: holds the files; may be absent, then there are no events. The case of its name does not matter.
             timezone: what a day is.
             now: the current time, with its zone; tells whether a table may still be rewritten.
         """
         self._folder = folder
         self._zone = ZoneInfo(timezone)
         self._now = now
-        self._names_are_checked = False
+
+    @staticmethod
+    def reads(parts: Sequence[str]) -> bool:
+        """Whether a file below the folder is one of the export's, or should be: `look` tells what is wrong with it."""
+        return len(parts) == 1 and _NAME.fullmatch(parts[0]) is not None
+
+    def look(self, _since: date) -> "FoundFiles":
+        """The files that are there.
+
+        Raises:
+            SourceError: a name that tells no export date, or two files for one table.
+        """
+        folder = named(self._folder.parent, self._folder.name)
+        found: dict[ExportTable, list[Path]] = {}
+        for path in entries(folder):
+            match = _NAME.fullmatch(path.name.lower())
+            if match is None:
+                continue  # What nobody reads is the data folder's business.
+            table = table_named(match["table"])
+            if table is None:
+                raise SourceError(
+                    f"{path}: the name tells no export date, so no day would read it. "
+                    "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+                )
+            found.setdefault(table, []).append(path)
+        for paths in found.values():
+            refuse_two(paths, "export table")
+        return FoundFiles(folder, {table: path for table, (path,) in found.items()}, self._zone, self._now)
+
+
+class FoundFiles(FoundExport[Path]):
+    """The export's files, which are opened when a day is asked for."""
+
+    def __init__(
+        self, folder: Path, found: Mapping[ExportTable, Path], zone: ZoneInfo, now: Callable[[], datetime]
+    ) -> None:
+        """Take what was found."""
+        super().__init__(str(folder), found)
+        self._zone = zone
+        self._now = now
 
     def day(self, day: date) -> FileQuery:
         """The events of one day as `raw_events`.
 
-        The export's tables are cut by the day of the *property's* time zone, which need not be ours: the
-        neighbours are read too, and the timestamp decides.
-
         Raises:
-            SourceError: a file that is not what its name says, or two files for one table.
+            SourceError: a file that is not what its name says.
         """
-        self._check_names()
-        files = [file for tables in tables_of(day) if (file := self._file(tables))]
-        queries = {file.path: self._query(file, day) for file in files}
+        files = self.of(day)
+        queries = {path: self._query(path, table, day) for table, path in files}
 
         def explain(error: Exception) -> SourceError:
             return explanation(queries, _line_problems, error)
@@ -83,8 +117,8 @@ class Ga4Files:
             sql="\nUNION ALL\n".join(queries.values()) or _no_rows(),
             explain=explain,
             facts={
-                "files": ", ".join(file.path.name for file in files) or "none",
-                "intraday_files": sum(file.table.is_intraday for file in files),
+                "files": ", ".join(path.name for _, path in files) or "none",
+                "intraday_files": sum(table.is_intraday for table, _ in files),
             },
         )
 
@@ -93,56 +127,23 @@ class Ga4Files:
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _file(self, tables: Iterable[ExportTable]) -> _ExportFile | None:
-        """The file of one export date: that of the first of its tables that is there."""
-        for table in tables:
-            paths = [path for suffix in _SUFFIXES if (path := self._folder / f"{table.name}{suffix}").exists()]
-            if len(paths) > 1:
-                names = " and ".join(path.name for path in paths)
-                raise SourceError(f"{self._folder}: {names} hold the same export table. Remove one of them.")
-            if paths:
-                return _ExportFile(paths[0], table)
-        return None
-
-    def _check_names(self) -> None:
-        """Refuses files that look like the export and would never be read; the folder is listed once."""
-        if self._names_are_checked or not self._folder.is_dir():
-            return
-        for path in sorted(self._folder.iterdir()):
-            looks_like_export = path.name.startswith("events_") and path.name.endswith(_SUFFIXES)
-            if looks_like_export and not _is_export_name(path.name):
-                raise SourceError(
-                    f"{path}: the name tells no export date, so no day would read it. "
-                    "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
-                )
-        self._names_are_checked = True
-
-    def _query(self, file: _ExportFile, day: date) -> str:
+    def _query(self, path: Path, table: ExportTable, day: date) -> str:
         start, end = timestamps_of(day, self._zone)
-        is_final = file.table.is_final(self._now().astimezone(self._zone).date())
-        if file.is_parquet:
-            columns = _parquet_columns(self._engine, file.path, file.path.stat().st_mtime_ns)
-            scan = f"read_parquet({literal(str(file.path))})"
+        is_final = table.is_final(self._now().astimezone(self._zone).date())
+        is_parquet = path.suffix.lower() == ".parquet"
+        if is_parquet:
+            columns = _parquet_columns(self._engine, path, path.stat().st_mtime_ns)
+            scan = f"read_parquet({literal(pattern(path))})"
         else:
-            columns, scan = _json_columns(), _json_scan(file.path)
-        expressions = _expressions(file.path, columns)
+            columns, scan = _json_columns(), _json_scan(path)
+        expressions = _expressions(path, columns)
         timestamp = expressions[TIMESTAMP]
-        if not file.is_parquet:  # Parquet's own statistics have told already that none is missing.
+        if not is_parquet:  # Parquet's own statistics have told already that none is missing.
             timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
         expressions[EVENT_DATE] = f"DATE '{day}'"
         expressions["is_final"] = str(is_final).lower()
         selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
         return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}"
-
-
-def _is_export_name(name: str) -> bool:
-    match = _FILE_NAME.fullmatch(name)
-    if match is None:
-        return False
-    try:
-        return bool(datetime.strptime(match["day"], "%Y%m%d"))
-    except ValueError:
-        return False
 
 
 @cache
@@ -167,7 +168,7 @@ def _json_columns() -> Mapping[str, DuckDBPyType]:
 def _json_scan(path: Path) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
-        f"read_json({literal(str(path))}, format = 'newline_delimited', records = true, "
+        f"read_json({literal(pattern(path))}, format = 'newline_delimited', records = true, "
         f"hive_partitioning = false, columns = {{{', '.join(columns)}}})"
     )
 
@@ -179,7 +180,7 @@ def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path, _modified_ns
     Raises:
         SourceError: not a whole Parquet file, or one without what every event has.
     """
-    file = literal(str(path))
+    file = literal(pattern(path))
     try:
         reader = engine.cursor()
         relation = reader.sql(f"SELECT * FROM read_parquet({file})")

@@ -6,8 +6,9 @@ is `bigquery_catalog`.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
 from calback_assets.errors import SettingsError, SourceError
@@ -58,7 +59,17 @@ class Dataset:
 
 
 class Catalog(Protocol):
-    """Tells which columns a table has."""
+    """Tells which tables and columns there are, and which days."""
+
+    def tables(self, dataset: Dataset) -> Collection[str]:
+        """The names of all tables of a dataset.
+
+        Raises:
+            SourceError: there is no such dataset, or it may not be read.
+        """
+
+    def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:
+        """The days from `since` on of which a table has rows, by its DATE column."""
 
     def columns(self, dataset: Dataset, table: str) -> Mapping[str, str] | None:
         """The GoogleSQL type of each column, STRUCT and ARRAY spelled out; None where there is no such table.

@@ -5,7 +5,7 @@ their errors are in `bigquery_jobs`, the ledger of partitions in `bigquery_ledge
 """
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from tempfile import TemporaryFile
@@ -54,6 +54,8 @@ from calback_assets.warehouse.warehouse import (
     Written,
     newest_first,
     progress,
+    refuse_too_few,
+    refuse_too_many_gone,
 )
 
 _STAGED_FOR = timedelta(hours=6)
@@ -279,6 +281,7 @@ class BigQuerySession(Session):
 
         Raises:
             ContractError: the rows break the contract; the old partition stands.
+            SourceError: there are fewer rows than there must be; the old partition stands.
         """
         that_day = on(day)
         sql, parameters = statement.sql, _NONE
@@ -286,6 +289,8 @@ class BigQuerySession(Session):
         erasure.watch()
         if statement.is_from_outside:
             sql, parameters = erasure.clean_with_parameters(table, sql)
+        if statement.least:
+            refuse_too_few(table, day, statement.least, self._count(f"({sql})", "TRUE", parameters))
         rippled = self._jobs.days(statement.ripple) if statement.ripple else []
         before = self._fingerprint(table, that_day)
         cause = f"{run_id} {table.name} {day} {datetime.now(UTC).isoformat()}"
@@ -306,7 +311,7 @@ class BigQuerySession(Session):
         if job.dml_stats:
             row_count = job.dml_stats.inserted_row_count
         else:  # The emulator tells no more than how many rows were touched.
-            row_count = after.rows if after else self._count(table, that_day)
+            row_count = after.rows if after else self._count(table.name, that_day)
         self._ledger.enter(table, day, row_count, run_id, cause)
         if erasure.is_overtaken():
             # Its marks may have been taken back with ours, and what was written may be made of rows that have gone.
@@ -317,19 +322,31 @@ class BigQuerySession(Session):
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, sql, self._costs(job))
 
-    def replace_snapshot(self, table: Table, sql: str, run_id: str, /) -> Written:
+    def replace_snapshot(self, table: Table, sql: str, run_id: str, /, max_lost_share: float | None = None) -> Written:
         """Replace an unpartitioned table in one statement; rows that are gone stay, marked.
 
         Raises:
             ContractError: the rows break the contract; the old table stands.
+            SourceError: more than that share of the rows has gone at once; the old table stands.
         """
         erasure = self._erasure(run_id)
         erasure.watch()
         sql, parameters = erasure.clean_with_parameters(table, sql)
+        if table.tombstone and max_lost_share is not None:
+            (key,) = table.key
+            counts = self._jobs.query(
+                f"SELECT COUNT(old.{key}), COUNTIF(old.{key} IS NOT NULL AND new.{key} IS NULL), COUNT(new.{key}) FROM "
+                f"(SELECT {key} FROM {table.name} WHERE {table.tombstone} IS NULL) AS old FULL JOIN ({sql}) AS new "
+                f"ON new.{key} = old.{key}",
+                READ,
+                parameters,
+            )
+            ((stored, gone, read),) = counts.result(retry=self._jobs.retry)
+            refuse_too_many_gone(table, stored, gone, read, max_lost_share)
         job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"), parameters)
         if erasure.is_overtaken():
             erasure.erase_again()
-        row_count = self._count(table, "TRUE")  # With the rows that stay, marked.
+        row_count = self._count(table.name, "TRUE")  # With the rows that stay, marked.
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
         return Written(None, row_count, sql, self._costs(job))
 
@@ -348,6 +365,10 @@ class BigQuerySession(Session):
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return self._ledger.days_of_run(table, run_id)
+
+    def row_counts(self, tables: Iterable[str]) -> Mapping[str, Mapping[date, int]]:
+        """How many rows each written day of these tables has."""
+        return self._ledger.row_counts(tables)
 
     def exists(self, table: Table) -> bool:
         """Whether the table has ever been written."""
@@ -434,8 +455,10 @@ class BigQuerySession(Session):
         )
         return _Fingerprint(found["row_count"], found["digest"])
 
-    def _count(self, table: Table, where: str) -> int:
-        return int(self.records(f"SELECT COUNT(*) AS n FROM {table.name} WHERE {where}")[0]["n"])
+    def _count(self, relation: str, where: str, parameters: Sequence[QueryParameter] = _NONE) -> int:
+        job = self._jobs.query(f"SELECT COUNT(*) AS n FROM {relation} WHERE {where}", READ, parameters)
+        ((count,),) = job.result(retry=self._jobs.retry)
+        return int(count)
 
     def _costs(self, job: bigquery.QueryJob) -> Mapping[str, int | str]:
         location = job.location or self._client.location or ""

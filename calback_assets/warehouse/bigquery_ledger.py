@@ -4,15 +4,16 @@ Its shape and every statement that reads or adds to it belong here. It is append
 other, and the last word on a partition holds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import date
 
 from google.cloud import bigquery
 
 from calback_assets.tables import EVENT_DATE, Table
-from calback_assets.warehouse.bigquery_jobs import Jobs, Purpose
+from calback_assets.warehouse.bigquery_jobs import READ, Jobs, Purpose
 from calback_assets.warehouse.erasure import Erased
+from calback_assets.warehouse.ledger import in_tables
 
 LEDGER = "partition_ledger"
 SCHEMA = [
@@ -45,6 +46,14 @@ class BigQueryLedger:
         return set(
             self._jobs.days(f"SELECT {EVENT_DATE} FROM {_LATEST} WHERE table_name = '{table.name}' AND is_stale")
         )
+
+    def row_counts(self, tables: Iterable[str]) -> dict[str, dict[date, int]]:
+        """How many rows each written day of these tables has."""
+        found: dict[str, dict[date, int]] = {name: {} for name in tables}
+        sql = f"SELECT table_name, {EVENT_DATE}, row_count FROM {_LATEST} WHERE {in_tables(found)}"
+        for name, day, row_count in self._jobs.query(sql, READ).result(retry=self._jobs.retry):
+            found[name][day] = row_count
+        return found
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""

@@ -7,7 +7,7 @@ What is written is somebody else's business, and the ledger of partitions is in 
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,6 +38,8 @@ from calback_assets.warehouse.warehouse import (
     never_written,
     newest_first,
     progress,
+    refuse_too_few,
+    refuse_too_many_gone,
 )
 
 T = TypeVar("T")
@@ -349,6 +351,10 @@ class DuckDBSession(Session):
         """The days of the table that a run has written and no later one has rewritten."""
         return self._ledger.days_of_run(table, run_id)
 
+    def row_counts(self, tables: Iterable[str]) -> Mapping[str, Mapping[date, int]]:
+        """How many rows each written day of these tables has."""
+        return self._ledger.row_counts(tables)
+
     def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
         """Replace one partition by the rows of a query, all or nothing.
 
@@ -357,6 +363,7 @@ class DuckDBSession(Session):
 
         Raises:
             ContractError: the rows break the contract; the old partition stands.
+            SourceError: there are fewer rows than there must be; the old partition stands.
             duckdb.Error: the query fails; the old partition stands.
         """
         that_day = on(day)
@@ -370,6 +377,7 @@ class DuckDBSession(Session):
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
                 self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {that_day}")
                 row_count = self._insert(table, guarded)
+                refuse_too_few(table, day, statement.least, row_count)
                 self._ledger.enter(table, day, row_count, run_id)
                 stale, others = staled_by(table, day, rippled, self._dependents)
                 if before is None or self._fingerprint(table, that_day) != before:
@@ -385,19 +393,26 @@ class DuckDBSession(Session):
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
         return Written(day, row_count, sql)
 
-    def replace_snapshot(self, table: Table, sql: str, _run_id: str, /) -> Written:
+    def replace_snapshot(self, table: Table, sql: str, _run_id: str, /, max_lost_share: float | None = None) -> Written:
         """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
 
         Raises:
             ContractError: the rows break the contract; the old table stands.
+            SourceError: more than that share of the rows has gone at once; the old table stands.
         """
-        name = f"{SCHEMA}.{table.name}"
+        name, now = f"{SCHEMA}.{table.name}", datetime.now(UTC)
         with self._transaction():
             sql = self._clean(table, sql)
+            stored = gone = 0
             if table.tombstone:
-                self.execute(_keep_departed(table, sql, datetime.now(UTC)))
+                self.execute(_keep_departed(table, sql, now))
+                ((stored, gone),) = self.execute(
+                    f"SELECT (SELECT COUNT(*) FROM {name} WHERE {table.tombstone} IS NULL), "
+                    f"(SELECT COUNT(*) FROM departed WHERE {table.tombstone} = {_moment(now)})"
+                )
             self.execute(f"DELETE FROM {name}")
             row_count = self._insert(table, sql)
+            refuse_too_many_gone(table, stored, gone, row_count, max_lost_share)
             if table.tombstone:
                 row_count += self._insert(table, "SELECT * FROM departed")
                 self.execute("DROP TABLE departed")
@@ -500,13 +515,17 @@ def _keep_departed(table: Table, sql: str, now: datetime) -> str:
     """Set aside the old rows whose key is not in the new snapshot, marked with the time at which they were missed."""
     (key,) = table.key
     columns = ", ".join(
-        f"COALESCE({name}, TIMESTAMPTZ '{now.isoformat()}') AS {name}" if name == table.tombstone else name
+        f"COALESCE({name}, {_moment(now)}) AS {name}" if name == table.tombstone else name
         for name in table.column_names
     )
     return (
         f"CREATE OR REPLACE TEMP TABLE departed AS SELECT {columns} FROM {SCHEMA}.{table.name} AS old "
         f"WHERE NOT EXISTS (SELECT 1 FROM ({sql}) AS new WHERE new.{key} = old.{key})"
     )
+
+
+def _moment(now: datetime) -> str:
+    return f"TIMESTAMPTZ '{now.isoformat()}'"
 
 
 def _only(day: date) -> str:

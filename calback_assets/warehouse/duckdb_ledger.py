@@ -4,13 +4,14 @@ Its shape and every statement that reads or changes it belong here. It is change
 tells of.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Protocol
 
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql import SCHEMA
+from calback_assets.warehouse.ledger import in_tables
 
 _LEDGER = f"{SCHEMA}.partition_ledger"
 
@@ -49,6 +50,16 @@ class DuckDBLedger:
                 f"SELECT {EVENT_DATE} FROM {_LEDGER} WHERE table_name = '{table.name}' AND is_stale"
             )
         }
+
+    def row_counts(self, tables: Iterable[str]) -> dict[str, dict[date, int]]:
+        """How many rows each written day of these tables has."""
+        found: dict[str, dict[date, int]] = {name: {} for name in tables}
+        entries = self._session.execute(
+            f"SELECT table_name, {EVENT_DATE}, row_count FROM {_LEDGER} WHERE {in_tables(found)}"
+        )
+        for name, day, row_count in entries:
+            found[name][day] = row_count
+        return found
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""

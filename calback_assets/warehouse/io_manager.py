@@ -6,7 +6,7 @@ knows warehouses and nothing of analytics.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -24,8 +24,8 @@ from dagster import (
     OutputContext,
 )
 
-from calback_assets.errors import ContractError
-from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day
+from calback_assets.errors import ContractError, WarehouseError
+from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day, span
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.firestore import Problem
 from calback_assets.sources.table_query import TableQuery
@@ -159,11 +159,12 @@ class _Write:
         elif isinstance(obj, Snapshot):
             self._facts[None] = obj.facts
             self._problems = _problems(obj.problems, self._session.suppressed({p.document_id for p in obj.problems}))
-            self._rows(obj.rows)
+            self._rows(obj.rows, obj.max_lost_share)
         else:
             self._rows(obj)
 
     def _query(self, query: Query) -> None:
+        self._require_inputs(query.model)
         template = self._session.template(query.model)
         ripple = self._session.template(query.ripple) if query.ripple else None
 
@@ -175,12 +176,32 @@ class _Write:
 
         self._replace_days(statement, follow_stale=True)
 
+    def _require_inputs(self, model: Model) -> None:
+        """See that what the days read of themselves has been written; nothing is built on a day that has not arrived.
+
+        Raises:
+            WarehouseError: it has not.
+        """
+        needed = {
+            source.table.name
+            for source in model.inputs.values()
+            if source.table != self._table and source.reach and source.reach.covers_its_day
+        }
+        for name, written in self._session.row_counts(sorted(needed)).items():
+            if missing := [day for day in self._requested if day not in written]:
+                raise WarehouseError(
+                    f"{self._table.name}: {name} has never been written for {span(missing)}, so nothing can be built "
+                    f"on it; nothing was written; materialize {name} for these days first"
+                )
+
     def _files(self, files: Files) -> None:
+        demanded = files.demanded(self._requested, self._session.row_counts([self._table.name])[self._table.name])
+
         def statement(day: date) -> Statement:
             query = files.of_day(day)
             self._facts[day] = query.facts
             read.append(query)
-            return Statement(query.sql, is_from_outside=True)
+            return Statement(query.sql, least=demanded.get(day), is_from_outside=True)
 
         read: list[FileQuery | TableQuery] = []
         try:
@@ -190,13 +211,14 @@ class _Write:
                 raise read[-1].explain(error) from None
             raise
 
-    def _rows(self, rows: pa.Table | pd.DataFrame) -> None:
+    def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
         run_id = self._context.run_id
         conformed = ConformedRows(rows, self._table)
         self._refuse(conformed)
         with self._session.incoming(conformed, run_id) as name:
             if not self._table.is_partitioned:
-                self._written.append(self._session.replace_snapshot(self._table, f"SELECT * FROM {name}", run_id))
+                sql = f"SELECT * FROM {name}"
+                self._written.append(self._session.replace_snapshot(self._table, sql, run_id, max_lost_share))
                 return
             self._replace_days(
                 lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'", is_from_outside=True),
@@ -217,7 +239,7 @@ class _Write:
             raise ContractError(f"{self._table.name}.{EVENT_DATE}: NULL in a required column; nothing was written")
         if foreign := {day for day in days if day is not None} - set(self._requested):
             raise ContractError(
-                f"{self._table.name}.{EVENT_DATE}: rows lie outside the partition {_span(self._requested)} that is "
+                f"{self._table.name}.{EVENT_DATE}: rows lie outside the partition {span(self._requested)} that is "
                 f"written, for example {min(foreign)}; nothing was written"
             )
 
@@ -246,7 +268,7 @@ class _Write:
         if extra:
             common["stale_days_rebuilt"] = MetadataValue.int(len(extra))
             self._context.log.info(
-                f"{self._table.name}: also rebuilt {len(extra)} days that had become stale: {_span(extra)}"
+                f"{self._table.name}: also rebuilt {len(extra)} days that had become stale: {span(extra)}"
             )
         self._context.add_output_metadata(common)
         for written in self._written:
@@ -331,8 +353,3 @@ def _value(value: Parameter) -> MetadataValue[Any]:
 
 def _key(day: date | None) -> str | None:
     return None if day is None else day.strftime(DAY_FORMAT)
-
-
-def _span(days: Iterable[date]) -> str:
-    ordered = sorted(days)
-    return str(ordered[0]) if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"

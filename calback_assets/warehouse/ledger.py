@@ -35,6 +35,12 @@ def of_table(name: str, days: str) -> str:
     return f"(table_name = '{name}' AND {days})"
 
 
+def in_tables(names: Iterable[str]) -> str:
+    """The condition on the entries of tables."""
+    quoted = [f"'{name}'" for name in names]
+    return f"table_name IN ({', '.join(quoted)})" if quoted else "FALSE"
+
+
 def staled_by(table: Table, day: date, rippled: Sequence[date], dependents: Dependents) -> tuple[list[str], list[str]]:
     """Conditions on the entries that a write of a day may make stale: of the table itself, and of those that read it.
 

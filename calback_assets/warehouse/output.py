@@ -48,10 +48,26 @@ class Query:
 
 
 @dataclass(frozen=True)
+class Least:
+    """How many rows must come to replace those of a day."""
+
+    rows: int
+    problem: str
+    """What is known of the day, for the error."""
+    remedy: str
+
+
+def _nothing_demanded(_days: Sequence[date], _stored: Mapping[date, int]) -> Mapping[date, Least]:
+    return {}
+
+
+@dataclass(frozen=True)
 class Files:
     """A source's files or tables, read by the engine itself, once for each day that is written."""
 
     of_day: Callable[[date], FileQuery | TableQuery]
+    demanded: Callable[[Sequence[date], Mapping[date, int]], Mapping[date, Least]] = _nothing_demanded
+    """From the days that are asked for, and the rows that are stored of each day, to how many must come."""
 
 
 @dataclass(frozen=True)
@@ -62,3 +78,5 @@ class Snapshot:
     facts: Mapping[str, int | str]
     problems: Sequence[Problem] = ()
     """What of the source could not be taken."""
+    max_lost_share: float | None = None
+    """The share of the rows above which they may not be gone all at once; None for no bound."""

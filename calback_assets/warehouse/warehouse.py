@@ -4,7 +4,7 @@ The shapes that both engines share belong here: sessions, statements, and what w
 """
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,12 +13,16 @@ from typing import Any, ClassVar, Protocol
 import pyarrow as pa
 from sqlglot import exp
 
-from calback_assets.errors import CalbackError, WarehouseError
+from calback_assets.errors import CalbackError, SourceError, WarehouseError
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql import Model, Template
-from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.output import Least, TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
+
+ACCEPT_EMPTY = "accept_empty"
+ACCEPTING = f"calback run --accept-empty {{}}, or {ACCEPT_EMPTY} of the resource intake in Dagit's launchpad"
+"""How a person says that a source is right to have less than before."""
 
 progress = logging.getLogger("calback_assets.progress")
 """One record for each partition or snapshot written, with `table` and `day`, and one without for what else there is to
@@ -38,6 +42,41 @@ def newest_first(table: Table) -> exp.Select:
     return exp.select(*(exp.column(name, quoted=True) for name in table.column_names)).order_by(*order)
 
 
+def refuse_too_few(table: Table, day: date, least: Least | None, row_count: int) -> None:
+    """See that a reading of a day has the rows that it must have.
+
+    Raises:
+        SourceError: it has not.
+    """
+    if least and row_count < least.rows:
+        raise SourceError(
+            f"{table.name}: {row_count:,} rows were read of {day}, of which {least.problem}; nothing was written. "
+            f"{least.remedy}"
+        )
+
+
+def refuse_too_many_gone(table: Table, stored: int, gone: int, read: int, max_lost_share: float | None) -> None:
+    """See that a snapshot has not lost more rows at once than it may; one may always go.
+
+    Args:
+        table: the snapshot.
+        stored: rows that are not marked as gone.
+        gone: those of them that the new snapshot lacks.
+        read: rows of the new snapshot.
+        max_lost_share: the bound; None for none.
+
+    Raises:
+        SourceError: it has.
+    """
+    if max_lost_share is None or not gone or (read and gone <= max(1, max_lost_share * stored)):
+        return
+    raise SourceError(
+        f"{table.name}: {gone:,} of {stored:,} rows ({gone / stored:.1%}) are not among the {read:,} that were read, "
+        f"more than the {max_lost_share:.1%} that may go at once; nothing was written. See that the export is whole, "
+        f"or accept it: {ACCEPTING.format(table.name)}; CALBACK_MAX_LOST_SHARE is the bound"
+    )
+
+
 @dataclass(frozen=True)
 class Statement:
     """A query in the engine's dialect that yields the rows of one partition or snapshot."""
@@ -45,6 +84,8 @@ class Statement:
     sql: str
     ripple: str | None = None
     """Names other days (`event_date`) of the table that change with this one; run before the replacement."""
+    least: Least | None = None
+    """How many rows it must yield; else nothing is replaced."""
     is_from_outside: bool = False
     """True for a source's rows, in which people may be who were erased here; what is derived from tables has none."""
 
@@ -101,13 +142,15 @@ class Session(Protocol):
 
         Raises:
             ContractError: the rows break the contract; the old partition stands.
+            SourceError: there are fewer rows than there must be; the old partition stands.
         """
 
-    def replace_snapshot(self, table: Table, sql: str, run_id: str, /) -> Written:
+    def replace_snapshot(self, table: Table, sql: str, run_id: str, /, max_lost_share: float | None = None) -> Written:
         """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
 
         Raises:
             ContractError: the rows break the contract; the old table stands.
+            SourceError: more than that share of the rows has gone at once; the old table stands.
         """
 
     def erase(self, subject_hash: str, run_id: str, /) -> list[Erased]:
@@ -129,6 +172,9 @@ class Session(Protocol):
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
+
+    def row_counts(self, tables: Iterable[str]) -> Mapping[str, Mapping[date, int]]:
+        """How many rows each written day of these tables has."""
 
     def exists(self, table: Table) -> bool:
         """Whether the table has ever been written."""

@@ -104,6 +104,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
         write_lines(platform.data / "analytics" / f"events_{table_date:%Y%m%d}.jsonl", rows)
     for day, opens in OPENS.items():
         write_opens(platform.data, date.fromisoformat(day), opens)
+    # Both sources have come to the last day, and nothing happened on it.
+    write_lines(platform.data / "analytics" / f"events_{LAST:%Y%m%d}.jsonl", [])
+    write_opens(platform.data, LAST, [])
     write_lines(platform.data / "firestore" / "userCollection.jsonl", USERS)
     write_lines(platform.data / "firestore" / "meetingsCollection.jsonl", MEETINGS)
     assert platform.run(FIRST, LAST).success

@@ -14,7 +14,7 @@ import pytest
 from dagster import AssetKey, AssetMaterialization, DagsterInstance, ExecuteInProcessResult, JobDefinition
 
 from calback_assets.automation.jobs import DAILY_JOB_NAME
-from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
+from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse

@@ -30,14 +30,12 @@ from hypothesis import strategies as st
 from calback_assets.automation.jobs import DAILY_JOB_NAME, daily_job
 from calback_assets.automation.schedules import (
     LOOK_BACK_DAYS,
-    RANGE_END_TAG,
-    RANGE_START_TAG,
     due_days,
     nightly_schedule,
     recent_days,
 )
 from calback_assets.definitions import build_defs
-from calback_assets.partitions import daily_partitions
+from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG, daily_partitions
 from calback_assets.settings import Settings
 
 SEOUL = "Asia/Seoul"
@@ -90,7 +88,9 @@ class World:
         partitions = daily_partitions(first, last, SEOUL)
         self.source_is_broken = False
         self._assets = [self._asset(name, partitions) for name in names]
-        self.schedule = nightly_schedule(partitions, [built.key for built in self._assets], SEOUL, last)
+        self.arrived: date | None = None
+        keys = [built.key for built in self._assets]
+        self.schedule = nightly_schedule(partitions, keys, SEOUL, last, lambda _: self.arrived)
 
     def _asset(self, name: str, partitions: DailyPartitionsDefinition) -> AssetsDefinition:
         @asset(name=name, partitions_def=partitions, backfill_policy=BackfillPolicy.single_run())
@@ -284,7 +284,7 @@ def test_every_day_has_one_tick_at_which_yesterday_is_the_newest_partition(
 ) -> None:
     first, last = around - timedelta(days=2), around + timedelta(days=1)
     partitions = daily_partitions(first, None, timezone)
-    nightly = nightly_schedule(partitions, [], timezone, None)
+    nightly = nightly_schedule(partitions, [], timezone, None, lambda _: None)
     zone = ZoneInfo(timezone)
     start = datetime(first.year, first.month, first.day, 12, tzinfo=zone).timestamp()
     ticks = takewhile(

@@ -21,8 +21,8 @@ from sqlglot import exp
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.automation.jobs import DAILY_JOB_NAME
-from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.checks import CHECKS
+from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.sample.writer import write_sample
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES, Column, Table

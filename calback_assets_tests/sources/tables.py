@@ -3,7 +3,8 @@
 `Columns` stands for a dataset where only the SQL is asked for; `Tables` is one in the emulator.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,12 @@ class Columns:
 
     def columns(self, dataset: Dataset, table: str) -> Mapping[str, str] | None:  # noqa: ARG002  # as every catalog
         return self._tables.get(table)
+
+    def tables(self, dataset: Dataset) -> Collection[str]:  # noqa: ARG002
+        return self._tables.keys()
+
+    def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:  # noqa: ARG002
+        return ()
 
 
 class Tables:

@@ -22,7 +22,7 @@ EXPECTED = "<dataset>.<table> of a table with a column userId, partitioned by it
 
 
 def query(columns: Mapping[str, str], table: str = "ops.opens") -> TableQuery:
-    return AccessLogTable(Columns(opens=columns), PROJECT, table).day(DAY)
+    return AccessLogTable(Columns(opens=columns), PROJECT, table).look(DAY).day(DAY)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def source(tables: Tables) -> AccessLogTable:
 
 
 def read(tables: Tables) -> list[dict[str, Any]]:
-    return sorted(tables.read(source(tables).day(DAY), RAW_ACCESS_LOG), key=lambda row: str(row["user_id"]))
+    return sorted(tables.read(source(tables).look(DAY).day(DAY), RAW_ACCESS_LOG), key=lambda row: str(row["user_id"]))
 
 
 def test_whole_numbers_become_texts_and_the_rows_of_the_day_stay_with_their_copies(tables: Tables) -> None:
@@ -103,7 +103,7 @@ def test_no_table_and_a_day_without_rows_are_no_opens_in_the_contract_s_types(ta
     if has_opens:
         tables.add("opens", BARE, [])
     assert read(tables) == []
-    assert source(tables).day(DAY).facts == {"tables": "opens" if has_opens else "none"}
+    assert source(tables).look(DAY).day(DAY).facts == {"tables": "opens" if has_opens else "none"}
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def exported(
 
 
 def query(day: date = DAY, timezone: str = SEOUL, **tables: Mapping[str, str]) -> TableQuery:
-    return exported(Columns(**tables), timezone=timezone).day(day)
+    return exported(Columns(**tables), timezone=timezone).look(day).day(day)
 
 
 def selected(query: TableQuery) -> dict[str, str]:
@@ -131,12 +131,12 @@ def test_the_daily_table_wins_over_the_intraday_table_of_its_date() -> None:
     ],
 )
 def test_a_table_is_final_when_google_no_longer_rewrites_it(table: str, today: date, is_final: str) -> None:
-    assert selected(exported(Columns(**{table: BARE}), today=today).day(DAY))["is_final"] == is_final
+    assert selected(exported(Columns(**{table: BARE}), today=today).look(DAY).day(DAY))["is_final"] == is_final
 
 
 def test_a_dataset_of_another_project_is_read_there() -> None:
     catalog = Columns(events_20240314=BARE)
-    assert list(scans(exported(catalog, "marketing-1.analytics_2").day(DAY))) == [
+    assert list(scans(exported(catalog, "marketing-1.analytics_2").look(DAY).day(DAY))) == [
         "`marketing-1.analytics_2.events_20240314`"
     ]
 
@@ -198,7 +198,7 @@ def test_a_column_that_cannot_be_taken_for_the_contract_s_is_an_error(column: di
 
 def read(tables: Tables, day: date = DAY) -> list[dict[str, Any]]:
     source = exported(BigQueryCatalog(lambda: tables.client), tables.dataset)
-    return tables.read(source.day(day), RAW_EVENTS)
+    return tables.read(source.look(day).day(day), RAW_EVENTS)
 
 
 def names(events: list[dict[str, Any]]) -> list[str]:
@@ -335,7 +335,7 @@ def test_no_table_is_no_events_in_the_contract_s_types(tables: Tables) -> None:
     tables.add("events_20240312", BARE, [GOOD])
     assert read(tables) == []
     source = exported(BigQueryCatalog(lambda: tables.client), tables.dataset)
-    assert source.day(DAY).facts == {"tables": "none", "intraday_tables": 0}
+    assert source.look(DAY).day(DAY).facts == {"tables": "none", "intraday_tables": 0}
 
 
 def test_copies_stay(tables: Tables) -> None:
@@ -420,6 +420,6 @@ def test_the_export_s_tables_give_the_events_that_their_extracted_files_give(tab
     def ordered(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(events, key=lambda event: (event["event_name"], event["is_final"]))
 
-    expected = ordered(helpers.rows(files.day(DAY), RAW_EVENTS))
+    expected = ordered(helpers.rows(files.look(DAY).day(DAY), RAW_EVENTS))
     assert len(expected) == 6
     assert ordered(read(tables)) == expected

@@ -39,7 +39,7 @@ def files(folder: Path, timezone: str = SEOUL, today: date = date(2024, 6, 1)) -
 
 
 def read(folder: Path, day: date = DAY, **how: Any) -> list[dict[str, Any]]:
-    return rows(files(folder, **how).day(day), RAW_EVENTS)
+    return rows(files(folder, **how).look(day).day(day), RAW_EVENTS)
 
 
 def names(events: list[dict[str, Any]]) -> list[str]:
@@ -140,12 +140,12 @@ def test_a_parquet_file_in_the_contract_s_types_is_read_without_touching_its_par
         connection.execute(
             "COPY (SELECT *, {'category': device_category, 'operating_system': operating_system} AS device, "
             "{'country': country} AS geo, {'version': app_version} AS app_info "
-            f"FROM ({query.day(DAY).sql})) TO '{tmp_path / 'copy'}' (FORMAT parquet)"
+            f"FROM ({query.look(DAY).day(DAY).sql})) TO '{tmp_path / 'copy'}' (FORMAT parquet)"
         )
     (tmp_path / "events_20240314.jsonl").unlink()
     (tmp_path / "copy").rename(tmp_path / "events_20240314.parquet")
     assert read(tmp_path) == [FULL_EVENT]
-    assert "list_transform" not in query.day(DAY).sql
+    assert "list_transform" not in query.look(DAY).day(DAY).sql
 
 
 def test_an_old_parquet_file_lacks_columns_and_fields_and_orders_them_its_own_way(tmp_path: Path) -> None:
@@ -229,13 +229,13 @@ def test_the_daily_table_wins_over_the_intraday_table_of_its_date(tmp_path: Path
     write_lines(tmp_path / "events_intraday_20240314.jsonl", [GOOD | {"event_name": "partial"}])
     (event,) = read(tmp_path)
     assert (event["event_name"], event["is_final"]) == ("partial", False)
-    facts = files(tmp_path).day(DAY).facts
+    facts = files(tmp_path).look(DAY).day(DAY).facts
     assert facts == {"files": "events_intraday_20240314.jsonl", "intraday_files": 1}
 
     write_lines(tmp_path / "events_20240314.jsonl.gz", [GOOD | {"event_name": "complete"}])
     (event,) = read(tmp_path)
     assert (event["event_name"], event["is_final"]) == ("complete", True)
-    assert files(tmp_path).day(DAY).facts == {"files": "events_20240314.jsonl.gz", "intraday_files": 0}
+    assert files(tmp_path).look(DAY).day(DAY).facts == {"files": "events_20240314.jsonl.gz", "intraday_files": 0}
 
 
 @pytest.mark.parametrize(("today", "is_final"), [(date(2024, 3, 17), False), (date(2024, 3, 18), True)])
@@ -252,7 +252,7 @@ def test_copies_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["absent", "."])
 def test_no_folder_and_no_file_are_no_events(tmp_path: Path, folder: str) -> None:
     assert read(tmp_path / folder) == []
-    assert files(tmp_path / folder).day(DAY).facts == {"files": "none", "intraday_files": 0}
+    assert files(tmp_path / folder).look(DAY).day(DAY).facts == {"files": "none", "intraday_files": 0}
 
 
 def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Path) -> None:
@@ -296,20 +296,20 @@ def test_a_bad_line_is_named_with_what_is_wrong_and_is_not_quoted(
 ) -> None:
     write_lines(tmp_path / f"events_20240313.{suffix}", [GOOD])
     path = write_lines(tmp_path / f"events_20240314.{suffix}", [GOOD, "", GOOD, line, GOOD])
-    assert failure(files(tmp_path).day(DAY)) == f"{path}, line 4: {problem}. {REMEDY}"
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 4: {problem}. {REMEDY}"
 
 
 def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events_20240314.jsonl"
     path.write_bytes(b'{"event_name": "\xff"}\n')
-    assert failure(files(tmp_path).day(DAY)) == f"{path}, line 1: not valid JSON in UTF-8. {REMEDY}"
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 1: not valid JSON in UTF-8. {REMEDY}"
 
 
 def test_a_gzip_file_that_ends_early_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events_20240314.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"event_timestamp": 1, "event_name": "x"}\n')[:-10])
     expected = f"{path}: the gzip stream is damaged or ends early, after line 0. Export the file again."
-    assert failure(files(tmp_path).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
 
 
 def truncate(path: Path) -> None:
@@ -323,7 +323,7 @@ def test_a_parquet_file_without_its_end_is_named_before_anything_runs(
     path = write_parquet(tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
     damage(path)
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).day(DAY)
+        files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
 
 
@@ -337,7 +337,7 @@ def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path) -> None:
     content[4:2000] = b"\xff" * 1996
     path.write_bytes(content)
     expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
-    assert failure(files(tmp_path).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_a_parquet_value_that_would_have_to_be_changed_is_an_error(
     path = write_parquet(
         tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]} | column
     )
-    assert failure(files(tmp_path).day(DAY)) == f"{path}: {problem}. Export the file again."
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}: {problem}. Export the file again."
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_a_parquet_file_that_cannot_be_the_export_is_named_before_anything_runs(
 ) -> None:
     path = write_parquet(tmp_path / "events_20240314.parquet", columns)
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).day(DAY)
+        files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == f"{path}: {problem}. Export the file again."
 
 
@@ -392,9 +392,9 @@ def test_two_files_for_one_table_are_an_error_that_names_both(tmp_path: Path) ->
     write_parquet(tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
     write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).day(DAY)
+        files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == (
-        f"{tmp_path}: events_20240314.parquet and events_20240314.jsonl hold the same export table. Remove one of them."
+        f"{tmp_path}: events_20240314.jsonl and events_20240314.parquet hold the same export table. Remove one of them."
     )
 
 
@@ -403,7 +403,7 @@ def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name:
     (tmp_path / name).touch()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).day(DAY)
+        files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == (
         f"{tmp_path / name}: the name tells no export date, so no day would read it. "
         "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
@@ -415,13 +415,13 @@ def test_a_line_that_python_reads_and_duckdb_does_not_names_its_file(tmp_path: P
     path = write_lines(tmp_path / "events_20240314.jsonl", ['{"user_id": "\\ud800' + MARK + '"}'])
     path.write_text(path.read_text().replace("{", '{"event_timestamp": 1, "event_name": "open", '))
     expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
-    assert failure(files(tmp_path).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
 
 
 def test_a_failure_that_no_file_explains_says_so(tmp_path: Path) -> None:
     write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
     write_parquet(tmp_path / "events_20240315.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
-    explanation = files(tmp_path).day(DAY).explain(duckdb.OutOfMemoryException(MARK))
+    explanation = files(tmp_path).look(DAY).day(DAY).explain(duckdb.OutOfMemoryException(MARK))
     assert str(explanation) == (
         f"{tmp_path / 'events_20240314.jsonl'}, {tmp_path / 'events_20240315.parquet'}: "
         "each file can be read, but the query over them failed (OutOfMemoryException). "

@@ -1,8 +1,8 @@
-"""Assets of the group `raw`: what the sources sent. They know a source, and nothing of analytics."""
+"""Assets of the group `raw`: what the sources sent. They know the intake, and nothing of analytics."""
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from dagster import (
     AssetExecutionContext,
@@ -17,21 +17,13 @@ from dagster import (
 )
 
 from calback_assets.assets.owners import OWNERS
-from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.firestore import FirestoreSource
-from calback_assets.sources.table_query import TableQuery
+from calback_assets.partitions import PARTITION_TAG, RANGE_START_TAG, parse_day
 from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
+from calback_assets.warehouse.intake import Intake
 from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Files, Snapshot
 from calback_assets.warehouse.warehouse import progress
-
-
-class DailySource(Protocol):
-    """Files or tables that the warehouse's engine reads itself."""
-
-    def day(self, day: date) -> FileQuery | TableQuery:
-        """The rows of one day."""
 
 
 def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
@@ -45,29 +37,38 @@ def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
         },
         can_subset=True,
     )
-    def firestore_snapshot(
-        context: AssetExecutionContext, firestore: ResourceParam[FirestoreSource]
-    ) -> Iterator[Output[Snapshot]]:
+    def firestore_snapshot(context: AssetExecutionContext, intake: ResourceParam[Intake]) -> Iterator[Output[Snapshot]]:
         """Both collections, or the one that is asked for, read at one time before either is written."""
-
-        def report(sentence: str) -> None:
-            context.log.info(sentence)
-            progress.info(sentence)
-
-        read = firestore.snapshots(sorted(key.path[-1] for key in context.selected_asset_keys), report)
-        for name, snapshot in read.items():
-            facts: dict[str, int | str] = {"documents": snapshot.documents, "read_at": snapshot.snapshot_at.isoformat()}
-            yield Output(Snapshot(snapshot.rows, facts, snapshot.problems), name)
+        tables = sorted(key.path[-1] for key in context.selected_asset_keys)
+        # A snapshot has no days, but the run that it is a part of may have.
+        first = context.run.tags.get(RANGE_START_TAG) or context.run.tags.get(PARTITION_TAG)
+        since = parse_day(first) if first else None
+        for name, snapshot in intake.snapshots(tables, since, _reporter(context)).items():
+            yield Output(snapshot, name)
 
     @_raw(RAW_EVENTS, "googleanalytics", partitions)
-    def raw_events(ga4: ResourceParam[DailySource]) -> Files:
-        return Files(ga4.day)
+    def raw_events(context: AssetExecutionContext, intake: ResourceParam[Intake]) -> Files:
+        return intake.files(RAW_EVENTS.name, _days(context), _reporter(context))
 
     @_raw(RAW_ACCESS_LOG, "kafka", partitions)
-    def raw_access_log(access_log: ResourceParam[DailySource]) -> Files:
-        return Files(access_log.day)
+    def raw_access_log(context: AssetExecutionContext, intake: ResourceParam[Intake]) -> Files:
+        return intake.files(RAW_ACCESS_LOG.name, _days(context), _reporter(context))
 
     return [firestore_snapshot, raw_events, raw_access_log]
+
+
+def _days(context: AssetExecutionContext) -> list[date]:
+    return [parse_day(key) for key in context.partition_keys]
+
+
+def _reporter(context: AssetExecutionContext) -> Callable[[str], None]:
+    """Says a sentence in the run's log and on the terminal."""
+
+    def report(sentence: str) -> None:
+        context.log.info(sentence)
+        progress.info(sentence)
+
+    return report
 
 
 def _raw(

@@ -1,0 +1,39 @@
+"""What is true of the access log wherever it stands, in files or in BigQuery.
+
+Which of its days are there belongs here; how they are read does not.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+
+
+class FoundLog:
+    """The log as it was when somebody looked."""
+
+    def __init__(self, where: str, days: Collection[date]) -> None:
+        """Take what was found.
+
+        Args:
+            where: the place that was looked at.
+            days: those that the log has anything of.
+        """
+        self._where = where
+        self._days = days
+
+    @property
+    def where(self) -> str:
+        """The place that was looked at."""
+        return self._where
+
+    @property
+    def last(self) -> date | None:
+        """The last day the log has anything of."""
+        return max(self._days, default=None)
+
+    def has(self, day: date) -> bool:
+        """Whether the log has anything of the day."""
+        return day in self._days
+
+    def lacks(self, _day: date) -> Sequence[str]:
+        """Nothing: a day's rows stand in one place alone."""
+        return ()

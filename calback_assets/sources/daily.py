@@ -1,0 +1,50 @@
+"""What a source of daily rows is, whatever holds its days: files in a folder or tables in BigQuery.
+
+Only the shape that the sources share belongs here; what may be done about a day that is not there is not theirs to say.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.table_query import TableQuery
+
+
+class Found(Protocol):
+    """What a source has, as it was when it was looked at."""
+
+    @property
+    def where(self) -> str:
+        """The place that was looked at, as a person would name it."""
+
+    @property
+    def last(self) -> date | None:
+        """The last day it has anything of; None where it has nothing at all."""
+
+    def has(self, day: date) -> bool:
+        """Whether anything is there that is the day's own."""
+
+    def lacks(self, day: date) -> Sequence[str]:
+        """What else may hold a part of the day, and should be there by now, and is not."""
+
+    def day(self, day: date) -> FileQuery | TableQuery:
+        """The rows of one day.
+
+        Raises:
+            SourceError: what is there is not what it should be.
+        """
+
+
+class DailySource(Protocol):
+    """Files or tables that the warehouse's engine reads itself."""
+
+    def look(self, since: date) -> Found:
+        """Look at what is there now.
+
+        Args:
+            since: the first day that anybody asks for; what lies before it may be left out.
+
+        Raises:
+            SourceError: the place itself is not there, or holds what nobody can read.
+        """

@@ -24,6 +24,7 @@ from calback_assets.sources.firestore import collections
 from calback_assets.sources.firestore_client import connected
 from calback_assets.sources.firestore_live import LiveFirestore
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.intake import Intake, Policy, Sources
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets_tests.firestore.process import serving
 
@@ -82,9 +83,10 @@ def ours(host: str, streams: int, folder: str) -> Work:
     os.environ["FIRESTORE_EMULATOR_HOST"] = host
     (snapshot, *_) = raw_assets(daily_partitions(FIRST_DAY, FIRST_DAY, TIMEZONE))
     warehouse = DuckDBWarehouse(Path(folder) / WAREHOUSE)
+    live = LiveFirestore(_PROJECT, connected, _DECLARED, streams=streams)
     resources = {
         "io_manager": WarehouseIOManager(warehouse, Calendar(FIRST_DAY, FIRST_DAY, TIMEZONE)),
-        "firestore": LiveFirestore(_PROJECT, connected, _DECLARED, streams=streams),
+        "intake": Intake(Sources(live, _DECLARED, {}), Policy(), warehouse, ()),
     }
     return _materialization([snapshot], resources, folder)
 

@@ -17,6 +17,7 @@ from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
+from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log_files import AccessLogFiles
@@ -27,7 +28,7 @@ from calback_assets.sources.firestore import FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
-from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
+from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets.warehouse.intake import Policy, Sources, arrived_everywhere, intake_resource
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
@@ -112,7 +113,10 @@ def build_defs(settings: Settings) -> Definitions:
     partitioned = [AssetKey(built.key.path) for built in raw + daily if built.partitions_def is not None]
     return Definitions(
         assets=raw + daily,
-        asset_checks=build_checks(CHECKS, calendar),
+        asset_checks=[
+            *build_checks(CHECKS, calendar),
+            *build_volume_checks((RAW_USERS, RAW_MEETINGS, RAW_EVENTS, RAW_ACCESS_LOG), calendar),
+        ],
         jobs=[daily_job, erase_job],
         schedules=[
             nightly_schedule(

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from dagster import DagsterInstance, JobExecutionResult
+from dagster import AssetCheckSeverity, DagsterInstance, JobExecutionResult
 from dagster_shared.error import SerializableErrorInfo
 from rich.console import Console
 
@@ -89,10 +89,17 @@ def _own_message(causes: Sequence[SerializableErrorInfo]) -> str | None:
 
 def _failed_check(result: JobExecutionResult) -> str | None:
     for check in result.get_asset_check_evaluations():
-        if not check.passed:
+        if not check.passed and check.severity is AssetCheckSeverity.ERROR:
             first = check.metadata["first_violations"].value
             return (
                 f"{check.asset_key.to_user_string()} breaks its check {check.check_name}: {first}; nothing that reads "
                 "it was written; correct its input or its query, and run it again"
             )
     return None
+
+
+def warnings_of(result: JobExecutionResult) -> Iterator[str]:
+    """What the checks that only warn have found, a sentence each."""
+    for check in result.get_asset_check_evaluations():
+        if not check.passed and check.severity is AssetCheckSeverity.WARN:
+            yield f"{check.asset_key.to_user_string()}: {check.metadata['first_unusual_days'].value}"

@@ -27,7 +27,7 @@ from rich.console import Console
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
-from calback_assets.cli.on_instance import QUIET, instance_of, raise_failure
+from calback_assets.cli.on_instance import QUIET, instance_of, raise_failure, warnings_of
 from calback_assets.cli.show import closing_table
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, days_between
@@ -84,6 +84,8 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
     out.print(f"{_span(first, last)} materialized, Dagit run {result.run_id}")
     if rebuilt := _stale_days_rebuilt(result):
         out.print(f"Also rebuilt days whose input has changed: {rebuilt}")
+    for warning in warnings_of(result):
+        notes.print(f"warning: {warning}")
     with warehouse.session(read_only=True) as session:
         closing_table(session, last)
     if late:

@@ -93,7 +93,7 @@ def named(folder: Path, name: str) -> Path:
         SourceError: two of them differ in case alone.
     """
     found = [path for path in entries(folder) if path.name.lower() == name.lower()]
-    refuse_two(found, name)
+    refuse_two(found, "data")
     return found[0] if found else folder / name
 
 

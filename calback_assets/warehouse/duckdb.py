@@ -406,6 +406,7 @@ class DuckDBSession(Session):
             stored = gone = 0
             if table.tombstone:
                 self.execute(_keep_departed(table, sql, now))
+            if table.tombstone and max_lost_share is not None:
                 ((stored, gone),) = self.execute(
                     f"SELECT (SELECT COUNT(*) FROM {name} WHERE {table.tombstone} IS NULL), "
                     f"(SELECT COUNT(*) FROM departed WHERE {table.tombstone} = {_moment(now)})"

@@ -207,12 +207,7 @@ def demanded(
     for day in days:
         if rows := stored.get(day):
             lacks = found.lacks(day)
-            where = f"{found.where} has no {' and no '.join(lacks)}" if lacks else f"{found.where} was read"
-            least[day] = Least(
-                max(1, math.ceil(rows * (1 - max_lost_share))) if lacks else 1,
-                f"the warehouse has {rows:,}, and {where}",
-                f"See that the export is whole, or accept it: {ACCEPTING.format(table)}",
-            )
+            least[day] = Least(max(1, math.ceil(rows * (1 - max_lost_share))) if lacks else 1, rows, lacks)
     return least
 
 

@@ -52,9 +52,9 @@ class Least:
     """How many rows must come to replace those of a day."""
 
     rows: int
-    problem: str
-    """What is known of the day, for the error."""
-    remedy: str
+    stored: int
+    lacks: Sequence[str] = ()
+    """What may hold a part of the day, and is not there."""
 
 
 def _nothing_demanded(_days: Sequence[date], _stored: Mapping[date, int]) -> Mapping[date, Least]:

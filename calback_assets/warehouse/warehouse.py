@@ -49,9 +49,10 @@ def refuse_too_few(table: Table, day: date, least: Least | None, row_count: int)
         SourceError: it has not.
     """
     if least and row_count < least.rows:
+        lacks = f"; not there: {', '.join(least.lacks)}" if least.lacks else ""
         raise SourceError(
-            f"{table.name}: {row_count:,} rows were read of {day}, of which {least.problem}; nothing was written. "
-            f"{least.remedy}"
+            f"{table.name}: {row_count:,} rows were read of {day}, and the warehouse has {least.stored:,}{lacks}; "
+            f"nothing was written. See that the export is whole, or accept it: {ACCEPTING.format(table.name)}"
         )
 
 

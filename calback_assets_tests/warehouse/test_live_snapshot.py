@@ -15,6 +15,7 @@ from calback_assets.sources.firestore_client import Patience, connected
 from calback_assets.sources.firestore_live import LiveFirestore
 from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.erasure import Subjects
+from calback_assets.warehouse.intake import Intake, Policy, Sources
 from calback_assets_tests.firestore.server import Firestore
 from calback_assets_tests.warehouse.helpers import SEOUL, Row, WarehouseUnderTest, error_of
 
@@ -32,12 +33,13 @@ class Snapshots:
         (snapshot, *_) = raw_assets(daily_partitions(date(2024, 1, 1), None, SEOUL))
         patience = Patience(attempts=2, first_pause_seconds=0)
         declared = collections(b"key of a test", tolerated=0.01)
+        live = LiveFirestore(self._firestore.project, connected, declared, patience)
         return materialize(
             [snapshot],
             instance=self._instance,
             resources={
                 "io_manager": self._warehouse.io_manager(),
-                "firestore": LiveFirestore(self._firestore.project, connected, declared, patience),
+                "intake": Intake(Sources(live, declared, {}), Policy(), self._warehouse.opened(), ()),
             },
             selection=[AssetKey(name) for name in tables] or None,
             raise_on_error=False,
@@ -131,11 +133,12 @@ def test_a_server_that_dies_for_good_leaves_the_old_tables(snapshots: Snapshots,
 
 
 def test_what_has_gone_from_firestore_is_marked_until_it_comes_back(snapshots: Snapshots, firestore: Firestore) -> None:
+    firestore.store.put("meetingsCollection/m2", {"owner": "u2"})
     snapshots.take()
     firestore.store.delete("userCollection/u1")
     firestore.store.delete("meetingsCollection/m1")
     snapshots.take()
-    (gone, stays), (meeting,) = snapshots.stored()
+    (gone, stays), (meeting, _) = snapshots.stored()
     assert (gone["user_id"], stays["user_id"]) == ("u1", "u2")
     assert gone["deleted_at"] is not None
     assert meeting["deleted_at"] is not None
@@ -143,6 +146,6 @@ def test_what_has_gone_from_firestore_is_marked_until_it_comes_back(snapshots: S
 
     firestore.store.put("userCollection/u1", {"flag": 7})
     snapshots.take()
-    (back, _), (meeting,) = snapshots.stored()
+    (back, _), (meeting, _) = snapshots.stored()
     assert (back["deleted_at"], back["flag"]) == (None, 7)
     assert meeting["deleted_at"] is not None

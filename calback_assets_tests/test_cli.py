@@ -337,6 +337,62 @@ def test_days_that_a_changed_day_made_stale_are_rebuilt_and_said(world: World) -
     assert done == total
 
 
+def test_days_that_have_not_arrived_are_left_out_and_said_and_the_run_is_no_success(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CALBACK_END_DATE", "2024-01-07")
+    monkeypatch.delitem(sys.modules, "calback_assets.definitions")
+    result = calback("run", "--from", "2024-01-05", "--select", "raw_access_log")
+    assert "2024-01-05 materialized, Dagit run " in result.stdout
+    assert result.exit_code == 1
+    assert error_of(result).startswith(
+        "raw_access_log: 2024-01-06 to 2024-01-07 has not arrived, the source ends with 2024-01-05; nothing was "
+        "written of it. "
+    )
+    result = calback("run", "--from", "2024-01-06", "--select", "raw_access_log")
+    assert result.exit_code == 1
+    assert "materialized" not in result.stdout
+    assert error_of(result).startswith("raw_access_log: 2024-01-06 to 2024-01-07 has not arrived, ")
+    accepting = ("--select", "raw_access_log", "--accept-empty", "raw_access_log")
+    result = calback("run", "--from", "2024-01-06", *accepting)
+    assert result.exit_code == 0, result.output
+    counted = "SELECT row_count FROM calback.partition_ledger WHERE table_name = 'raw_access_log' ORDER BY event_date"
+    assert [count for (count,) in world.rows(counted)][-2:] == [0, 0]
+
+
+@pytest.mark.usefixtures("world")
+def test_a_source_that_is_accepted_as_empty_is_one_of_the_four() -> None:
+    result = calback("run", "--accept-empty", "ga4")
+    assert result.exit_code == 2
+    assert "'ga4' is not one of 'raw_users', 'raw_meetings', 'raw_events', 'raw_access_log'" in error_of(result)
+
+
+def test_what_is_read_by_nobody_is_told_above_the_bar(world: World) -> None:
+    (world.data / "NOTES.md").touch()
+    result = calback("run", "--from", "2024-01-05", "--select", "raw_events,raw_access_log")
+    (world.data / "NOTES.md").unlink()
+    assert result.exit_code == 0, result.output
+    told = [line for line in result.stderr.splitlines() if "NOTES.md" in line]
+    assert told == [f"warning: {world.data}: no source reads NOTES.md"]
+
+
+def test_an_unusual_number_of_rows_is_a_warning_and_no_failure(world: World) -> None:
+    path = world.data / "access_log" / "date=2024-01-05" / "part-0.jsonl"
+    good = path.read_text()
+    path.write_text('{"userId": 1}\n' * 1_000)
+    with duckdb.connect(str(world.warehouse)) as connection:
+        connection.execute(
+            "INSERT INTO calback.partition_ledger VALUES "
+            + ", ".join(f"('raw_access_log', DATE '2023-12-{day}', 20, 'a run', FALSE)" for day in (15, 22, 29))
+        )
+    result = calback("run", "--from", "2024-01-05", "--select", "raw_access_log")
+    path.write_text(good)
+    with duckdb.connect(str(world.warehouse)) as connection:
+        connection.execute("DELETE FROM calback.partition_ledger WHERE event_date < DATE '2024-01-01'")
+    assert result.exit_code == 0, result.output
+    assert ("warning: raw_access_log: Friday 2024-01-05 has 1,000 rows, usual are 20\n") in result.stderr
+
+
 def test_a_line_that_cannot_be_parsed_fails_the_run_in_one_line(world: World, spoiled_line: Path) -> None:
     before = world.rows("SELECT * FROM calback.raw_access_log ORDER BY ALL")
     result = calback("run", "--from", "2024-01-03", "--to", "2024-01-03", "--select", "raw_access_log+")

@@ -167,6 +167,18 @@ def test_each_hole_is_a_run_of_its_own_and_the_oldest_comes_first(make_world: Wo
     assert world.asked() == [(march(5), march(6)), (march(20), march(20)), REWRITTEN]
 
 
+def test_days_that_have_not_arrived_are_a_run_of_their_own(make_world: Worlds) -> None:
+    world = make_world(known=LAST_30)
+    world.arrived = march(29)
+    assert world.asked() == [(march(27), march(29)), (march(30), march(30))]
+    world.arrived = march(30)
+    assert world.asked() == [REWRITTEN]
+    world.arrived = march(1)
+    assert world.asked() == [REWRITTEN]
+    world.arrived = None
+    assert world.asked() == [REWRITTEN]
+
+
 def test_a_hole_beside_the_rewritten_days_belongs_to_their_run(make_world: Worlds) -> None:
     world = make_world(first=march(25), known=[march(25)])
     assert world.asked() == [(march(26), march(30))]

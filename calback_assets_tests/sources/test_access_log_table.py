@@ -98,6 +98,17 @@ def test_texts_stay_as_they_are_with_the_coordinates_that_the_connector_kept(tab
     assert read(tables) == [stored | {"user_id": id_} for id_ in ids]
 
 
+def test_what_is_there_is_told_by_the_days_that_have_rows(tables: Tables) -> None:
+    assert source(tables).look(DAY).last is None
+    tables.add("opens", BARE, [{"userId": 1, "date": f"2024-03-{day}"} for day in ("10", "13", "13")])
+    found = source(tables).look(date(2024, 3, 11))
+    assert found.where == f"table {tables.dataset}.opens in project {PROJECT}"
+    assert found.last == date(2024, 3, 13)
+    assert [day for day in range(10, 16) if found.has(date(2024, 3, day))] == [13]
+    # What ended before the first day that is asked for still says with which day.
+    assert source(tables).look(DAY).last == date(2024, 3, 13)
+
+
 @pytest.mark.parametrize("has_opens", [False, True])
 def test_no_table_and_a_day_without_rows_are_no_opens_in_the_contract_s_types(tables: Tables, has_opens: bool) -> None:
     if has_opens:

@@ -338,6 +338,33 @@ def test_no_table_is_no_events_in_the_contract_s_types(tables: Tables) -> None:
     assert source.look(DAY).day(DAY).facts == {"tables": "none", "intraday_tables": 0}
 
 
+def test_what_is_there_is_told_by_the_names_of_the_tables(tables: Tables) -> None:
+    source = exported(BigQueryCatalog(lambda: tables.client), tables.dataset)
+    assert (source.look(DAY).last, source.look(DAY).has(DAY)) == (None, False)
+    for name in ("events_20240312", "events_20240314", "events_intraday_20240315", "pseudonymous_users_20240320"):
+        tables.add(name, BARE, [])
+    found = source.look(DAY)
+    assert found.where == f"dataset {tables.dataset} in project {PROJECT}"
+    assert found.last == date(2024, 3, 15)
+    there = [day for day in range(10, 18) if found.has(date(2024, 3, day))]
+    assert there == [12, 14, 15]
+    assert found.lacks(DAY) == ["events_20240313"]
+    # The first date has none before it; after the last one nothing is due yet.
+    assert found.lacks(date(2024, 3, 12)) == ["events_20240311", "events_20240313"]
+    assert found.lacks(date(2024, 3, 15)) == []
+
+
+def test_a_table_that_goes_away_between_the_look_and_the_reading_is_an_error(tables: Tables) -> None:
+    tables.add("events_intraday_20240314", BARE, [GOOD])
+    found = exported(BigQueryCatalog(lambda: tables.client), tables.dataset).look(DAY)
+    tables.client.delete_table(f"{PROJECT}.{tables.dataset}.events_intraday_20240314")
+    with pytest.raises(SourceError) as caught:
+        found.day(DAY)
+    assert str(caught.value) == (
+        f"{tables.dataset}.events_intraday_20240314: went away while it was read. Run the day again."
+    )
+
+
 def test_copies_stay(tables: Tables) -> None:
     tables.add("events_20240314", BARE, [GOOD, GOOD])
     assert names(read(tables)) == ["open", "open"]

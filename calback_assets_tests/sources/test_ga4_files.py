@@ -398,6 +398,18 @@ def test_two_files_for_one_table_are_an_error_that_names_both(tmp_path: Path) ->
     )
 
 
+def test_names_of_any_case_and_folders_with_pattern_characters_are_only_names(tmp_path: Path) -> None:
+    write_lines(tmp_path / "sm*ll [1]?" / "Analytics" / "EVENTS_20240314.JSONL", [GOOD])
+    for neighbour in ("small 1", "smALL [1]x", "sm*ll 1x"):
+        write_lines(tmp_path / neighbour / "Analytics" / "EVENTS_20240314.JSONL", [GOOD, GOOD])
+        write_parquet(tmp_path / neighbour / "Analytics" / "events_20240313.parquet", {"event_timestamp": [NOON]})
+    pq.write_table(
+        pa.table({"event_timestamp": [NOON], "event_name": ["parquet"]}),
+        tmp_path / "sm*ll [1]?" / "Analytics" / "Events_20240313.Parquet",
+    )
+    assert names(read(tmp_path / "sm*ll [1]?" / "analytics")) == ["open", "parquet"]
+
+
 @pytest.mark.parametrize("name", ["events_2024-03-14.jsonl", "events_20240230.parquet", "events_20240314-000.parquet"])
 def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
     (tmp_path / name).touch()

@@ -24,28 +24,8 @@ from calback_assets.sources.firestore import FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
-from calback_assets.warehouse.warehouse import Warehouse
-
-
-def warehouse_of(settings: Settings) -> Warehouse:
-    """The warehouse of a deployment; nothing is opened or called."""
-    if settings.bigquery is None:
-        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS), pseudonym_key=settings.pseudonym_key)
-    # Google's libraries take a second to import, which the local deployment need not pay.
-    from calback_assets.warehouse.bigquery import BigQueryWarehouse
-    from calback_assets.warehouse.bigquery_jobs import Limits, resource_of
-
-    given = settings.bigquery
-    limits = Limits(given.timeout_seconds, given.maximum_bytes_billed)
-    return BigQueryWarehouse(
-        resource_of(given.project, given.location),
-        given.dataset,
-        dependents(SQL_ASSETS),
-        limits,
-        pseudonym_key=settings.pseudonym_key,
-    )
 
 
 def _sources(settings: Settings) -> dict[str, object]:
@@ -91,7 +71,7 @@ def build_defs(settings: Settings) -> Definitions:
     """
     partitions = daily_partitions(settings.start_date, settings.end_date, settings.timezone)
     calendar = Calendar(settings.start_date, settings.end_date, settings.timezone)
-    warehouse = warehouse_of(settings)
+    warehouse = warehouse_of(settings, dependents(SQL_ASSETS))
     parameters = {
         "frequent_min_days": settings.frequent_min_days,
         "frequent_window_days": settings.frequent_window_days,

@@ -34,6 +34,7 @@ from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
+from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.warehouse import progress
 
 _STALE_DAYS = "stale_days_rebuilt"
@@ -46,7 +47,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         CalbackError: the run could not start, or failed.
         KeyboardInterrupt: the run was interrupted; the instance knows it as failed.
     """
-    from calback_assets.definitions import defs, warehouse_of
+    from calback_assets.definitions import defs
 
     out = Console(markup=False, highlight=False, soft_wrap=True)
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)

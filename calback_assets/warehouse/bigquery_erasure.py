@@ -7,6 +7,7 @@ query parameters: they stand in no statement's text, and so in no history of sta
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+from google.api_core import exceptions
 from google.cloud import bigquery
 
 from calback_assets.tables import Table
@@ -107,11 +108,13 @@ class BigQueryErasure(Erasure):
             self._run(f"INSERT INTO {SUPPRESSED} (subject_hash, kind, suppressed_at) VALUES {entries}", SUPPRESSED)
 
     def _key(self) -> str | None:
-        table = self._session.stored(KEY)
-        if table is None:
+        client = self._jobs.client
+        table = bigquery.DatasetReference(client.project, self._jobs.dataset).table(KEY)
+        try:
+            # Listed, not queried: that is one request and free, and every session begins with it.
+            entered = list(client.list_rows(table, selected_fields=_KEY_SCHEMA, retry=self._jobs.retry))
+        except exceptions.NotFound:
             return None
-        # Listed, not queried: that is free and quick, and every session begins with it.
-        entered = self._jobs.client.list_rows(table, retry=self._jobs.retry)
         last = max(entered, key=lambda entry: entry["entered_at"], default=None)
         return None if last is None else str(last["fingerprint"])
 

@@ -12,7 +12,6 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.raw import raw_assets
-from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
@@ -29,29 +28,9 @@ from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.intake import Policy, Sources, arrived_everywhere, intake_resource
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
-from calback_assets.warehouse.warehouse import Warehouse
-
-
-def warehouse_of(settings: Settings) -> Warehouse:
-    """The warehouse of a deployment; nothing is opened or called."""
-    if settings.bigquery is None:
-        return DuckDBWarehouse(settings.duckdb_path, dependents(SQL_ASSETS), pseudonym_key=settings.pseudonym_key)
-    # Google's libraries take a second to import, which the local deployment need not pay.
-    from calback_assets.warehouse.bigquery import BigQueryWarehouse
-    from calback_assets.warehouse.bigquery_jobs import Limits, resource_of
-
-    given = settings.bigquery
-    limits = Limits(given.timeout_seconds, given.maximum_bytes_billed)
-    return BigQueryWarehouse(
-        resource_of(given.project, given.location),
-        given.dataset,
-        dependents(SQL_ASSETS),
-        limits,
-        pseudonym_key=settings.pseudonym_key,
-    )
 
 
 def sources_of(settings: Settings) -> Sources:

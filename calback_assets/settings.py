@@ -1,25 +1,204 @@
 """The environment, read and validated once.
 
-Every `CALBACK_*` variable belongs here, with its default and its error. Nothing else reads the environment.
+Every `CALBACK_*` variable belongs here, with its default and its error; one that is not declared here is an error, too.
+Nothing else reads the environment.
 """
 
 import json
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import Generic, TypeVar
+from zoneinfo import available_timezones
 
 from calback_assets.errors import SettingsError
+
+T = TypeVar("T")
+D = TypeVar("D")
 
 DEPLOYMENTS = ("local", "gcp")
 SOURCES = ("raw_users", "raw_meetings", "raw_events", "raw_access_log")
 """What the sources fill, and the names by which a person speaks of them."""
 LONGEST_WINDOW_DAYS = 31
 """As many days of activity as the cohorts read."""
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 12, 31)
+"""Days between which every window and every midnight, in any time zone, is a day and an instant, too."""
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
 DEMO_PROJECT = "demo-calback"
 """Firebase's convention: project ids that begin with `demo-` exist in emulators alone."""
+_READ_ELSEWHERE = frozenset({"CALBACK_UI_TOKEN"})
+"""Variables of the guard before Dagit, which are none of the platform's."""
+_NO_ZONES = frozenset({"Factory", "localtime"})
+"""Names in the time zone database that stand for whatever a machine is set to, or for none."""
+_LEAST_SECRET = (16, 8)
+"""Characters that a key must have, and different ones among them: who guesses it can try addresses on the hashes."""
+
+
+@dataclass(frozen=True)
+class _Variable(Generic[T]):
+    """A variable of the environment, and how its text is read."""
+
+    name: str
+    expected: str
+    """What an error says it is to be set to."""
+    parse: Callable[[str], T | None]
+    """None for a text that cannot be meant."""
+    is_secret: bool = False
+    """Whether an error must not quote it."""
+
+    def of(self, environ: Mapping[str, str], default: D) -> T | D:
+        """The value, or the default where the variable is not set.
+
+        Raises:
+            SettingsError: it is set to what it cannot be; says what to set.
+        """
+        text = environ.get(self.name)
+        if text is None:
+            return default
+        if not text:
+            # A shell makes one of $(cat key) without a key: nobody has said that the default is meant.
+            raise SettingsError(f"{self.name} is empty; unset it, or set it to {self.expected}")
+        if text != text.strip() or not text.isprintable():
+            raise SettingsError(
+                f"{self.name} has white space at an end, or a character in it that cannot be seen; set it to "
+                f"{self.expected}"
+            )
+        value = self.parse(text)
+        if value is None:
+            is_what = "cannot be taken" if self.is_secret else f"is {text!r}"
+            raise SettingsError(f"{self.name} {is_what}; set it to {self.expected}")
+        return value
+
+    def needed(self, environ: Mapping[str, str]) -> T:
+        """The value of a variable that the `gcp` deployment cannot do without.
+
+        Raises:
+            SettingsError: it is not set, or set to what it cannot be.
+        """
+        value = self.of(environ, None)
+        if value is None:
+            raise SettingsError(f"{self.name} is not set, and CALBACK_DEPLOYMENT is gcp; set it to {self.expected}")
+        return value
+
+
+def _like(pattern: str) -> Callable[[str], str | None]:
+    return lambda text: text if re.fullmatch(pattern, text, re.ASCII) else None
+
+
+def _whole(most: int) -> Callable[[str], int | None]:
+    def parse(text: str) -> int | None:
+        is_number = re.fullmatch("[1-9][0-9]{0,18}", text) is not None
+        return int(text) if is_number and int(text) <= most else None
+
+    return parse
+
+
+def _share(text: str) -> float | None:
+    # Not a bare 1, which may be meant as one per cent.
+    share = float(text) if re.fullmatch(r"0|[01]?\.[0-9]+", text, re.ASCII) else None
+    return share if share is not None and share <= 1 else None
+
+
+def _sources(text: str) -> frozenset[str] | None:
+    named = frozenset(part.strip() for part in text.split(","))
+    return named if named <= set(SOURCES) else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day.isoformat() == text and FIRST_DAY <= day <= LAST_DAY else None
+
+
+def _zone(text: str) -> str | None:
+    return text if text in available_timezones() - _NO_ZONES else None
+
+
+def _secret(text: str) -> bytes | None:
+    length, different = _LEAST_SECRET
+    return text.encode() if len(text) >= length and len(set(text)) >= different else None
+
+
+def _folder(text: str) -> Path | None:
+    return None if text.startswith("~") else Path(text)
+
+
+def _file(text: str) -> Path | None:
+    path = Path(text)
+    # What has a colon before the first slash DuckDB takes for an address, an extension or a database in memory.
+    is_address = ":" in str(path).partition("/")[0]
+    # Path's own questions raise where a folder may not be looked into, which the warehouse says better.
+    is_other = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
+    return None if text.startswith("~") or text.endswith("/") or is_address or is_other else path
+
+
+_A_DAY = f"a day from {FIRST_DAY} to {LAST_DAY}, written YYYY-MM-DD"
+_A_SHARE = "a share from 0 to 1.0, such as 0.01 for one per cent"
+_DAYS = f"a whole number of days from 1 to {LONGEST_WINDOW_DAYS}"
+
+_DEPLOYMENT = _Variable("CALBACK_DEPLOYMENT", f"one of: {', '.join(DEPLOYMENTS)}", _like("|".join(DEPLOYMENTS)))
+_DATA_DIR = _Variable("CALBACK_DATA_DIR", "the path of a folder, with ~ written out", _folder)
+_DUCKDB_PATH = _Variable(
+    "CALBACK_DUCKDB_PATH",
+    "the path of a file, with ~ written out; no folder, and no address such as md: or :memory:",
+    _file,
+)
+_START_DATE = _Variable("CALBACK_START_DATE", _A_DAY, _day)
+_END_DATE = _Variable("CALBACK_END_DATE", _A_DAY, _day)
+_TIMEZONE = _Variable("CALBACK_TIMEZONE", "an IANA time zone, such as Asia/Seoul", _zone)
+_PSEUDONYM_KEY = _Variable(
+    "CALBACK_PSEUDONYM_KEY",
+    "a secret of your own of at least {} characters, {} of them different, for example the output of: openssl rand "
+    "-hex 32".format(*_LEAST_SECRET),
+    _secret,
+    is_secret=True,
+)
+_FREQUENT_MIN_DAYS = _Variable("CALBACK_FREQUENT_MIN_DAYS", _DAYS, _whole(LONGEST_WINDOW_DAYS))
+_FREQUENT_WINDOW_DAYS = _Variable("CALBACK_FREQUENT_WINDOW_DAYS", _DAYS, _whole(LONGEST_WINDOW_DAYS))
+_MAX_REJECTED_SHARE = _Variable("CALBACK_MAX_REJECTED_SHARE", _A_SHARE, _share)
+_MAX_LOST_SHARE = _Variable("CALBACK_MAX_LOST_SHARE", _A_SHARE, _share)
+_EXPECTED_SOURCES = _Variable(
+    "CALBACK_EXPECTED_SOURCES", f"some of these, with commas between them: {', '.join(SOURCES)}", _sources
+)
+_MAX_LINE_BYTES = _Variable("CALBACK_MAX_LINE_BYTES", f"a whole number of bytes from 1 to {2**30}", _whole(2**30))
+_GCP_PROJECT = _Variable(
+    "CALBACK_GCP_PROJECT",
+    "the id of the project that the warehouse is in, such as my-project-4711",
+    _like("([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"),
+)
+_GA4_DATASET = _Variable(
+    "CALBACK_GA4_DATASET", "the dataset of the Google Analytics 4 export, analytics_<property id>", str
+)
+_ACCESS_LOG_TABLE = _Variable("CALBACK_ACCESS_LOG_TABLE", "<dataset>.<table>, where the access log lands", str)
+_BIGQUERY_DATASET = _Variable(
+    "CALBACK_BIGQUERY_DATASET", "the name of a dataset, of letters, digits and underscores", _like(r"\w{1,1024}")
+)
+_BIGQUERY_LOCATION = _Variable(
+    "CALBACK_BIGQUERY_LOCATION",
+    "where the dataset and both sources lie, such as asia-northeast3 or EU",
+    _like("[A-Za-z]+(-[A-Za-z0-9]+)*"),
+)
+_BIGQUERY_TIMEOUT_SECONDS = _Variable(
+    "CALBACK_BIGQUERY_TIMEOUT_SECONDS", "a whole number of seconds from 1 to 86400", _whole(86_400)
+)
+_BIGQUERY_MAX_BYTES_BILLED = _Variable(
+    "CALBACK_BIGQUERY_MAX_BYTES_BILLED", f"a whole number of bytes from 1 to {2**60}", _whole(2**60)
+)
+_FIRESTORE_EMULATOR_HOST = _Variable(
+    "FIRESTORE_EMULATOR_HOST",
+    "the host and port of an emulator, such as 127.0.0.1:8080",
+    _like(r"([\w.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}"),
+)
+
+_KNOWN = sorted(
+    _READ_ELSEWHERE | {declared.name for declared in vars().copy().values() if isinstance(declared, _Variable)}
+)
 
 
 @dataclass(frozen=True)
@@ -50,15 +229,16 @@ class FirestoreEmulator:
         """Read the environment.
 
         Raises:
-            SettingsError: no emulator is named.
+            SettingsError: no emulator is named, or a variable holds what it cannot.
         """
-        address = environ.get("FIRESTORE_EMULATOR_HOST")
-        if not address:
+        _refuse_unknown(environ)
+        address = _FIRESTORE_EMULATOR_HOST.of(environ, None)
+        if address is None:
             raise SettingsError(
                 "FIRESTORE_EMULATOR_HOST is not set, and sample documents are written to an emulator only; set it to "
-                "the host and port of one, such as 127.0.0.1:8080"
+                f"{_FIRESTORE_EMULATOR_HOST.expected}"
             )
-        return cls(address, environ.get("CALBACK_GCP_PROJECT") or DEMO_PROJECT)
+        return cls(address, _GCP_PROJECT.of(environ, DEMO_PROJECT))
 
 
 @dataclass(frozen=True)
@@ -94,121 +274,89 @@ class Settings:
         return self.pseudonym_key == DEVELOPMENT_KEY
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str], *, is_reading: bool = False) -> "Settings":
         """Read and validate the environment.
 
+        Args:
+            environ: what the process was given.
+            is_reading: True where nothing will be hashed or written, for which no key is needed.
+
         Raises:
-            SettingsError: a variable holds what it cannot, or one is missing; names it and says what to set.
+            SettingsError: a variable is unknown or holds what it cannot, or one is missing; names it and says what to
+                set.
         """
-        deployment = environ.get("CALBACK_DEPLOYMENT", "local")
-        if deployment not in DEPLOYMENTS:
+        _refuse_unknown(environ)
+        is_gcp = _DEPLOYMENT.of(environ, "local") == "gcp"
+        data_dir = _DATA_DIR.of(environ, Path("data/sample"))
+        start, end = _days(environ, data_dir)
+        key = DEVELOPMENT_KEY
+        if not is_reading:
+            key = _PSEUDONYM_KEY.needed(environ) if is_gcp else _PSEUDONYM_KEY.of(environ, DEVELOPMENT_KEY)
+        minimum = _FREQUENT_MIN_DAYS.of(environ, cls.frequent_min_days)
+        window = _FREQUENT_WINDOW_DAYS.of(environ, cls.frequent_window_days)
+        if window < minimum:
             raise SettingsError(
-                f"CALBACK_DEPLOYMENT is {deployment!r}, which is unknown; set it to one of: {', '.join(DEPLOYMENTS)}"
-            )
-        data_dir = Path(environ.get("CALBACK_DATA_DIR", "data/sample"))
-        manifest = _manifest(data_dir)
-        timezone = environ.get("CALBACK_TIMEZONE", "Asia/Seoul")
-        start = _day("CALBACK_START_DATE", environ) or _day("start_date", manifest)
-        end = _day("CALBACK_END_DATE", environ) or _day("end_date", manifest)
-        if start is None:
-            raise SettingsError(
-                f"CALBACK_START_DATE is not set and {data_dir / 'manifest.json'} names no start_date; set it to the "
-                "first day of your data (YYYY-MM-DD), or write the sample data: calback sample data/sample"
-            )
-        if end is not None and start > end:
-            raise SettingsError(
-                f"CALBACK_START_DATE {start} lies after CALBACK_END_DATE {end}; the first day must not be later than "
-                "the last"
-            )
-        key = environ.get("CALBACK_PSEUDONYM_KEY")
-        if deployment == "gcp" and not key:
-            raise SettingsError(
-                "CALBACK_PSEUDONYM_KEY is not set, and CALBACK_DEPLOYMENT is gcp; set it to a secret of your own, for "
-                "example the output of: openssl rand -hex 32"
+                f"CALBACK_FREQUENT_WINDOW_DAYS {window} is less than CALBACK_FREQUENT_MIN_DAYS {minimum}, and nobody "
+                "is active on more days than there are; the window must not be shorter than the minimum"
             )
         return cls(
             data_dir=data_dir,
-            duckdb_path=Path(environ.get("CALBACK_DUCKDB_PATH", "data/warehouse.duckdb")),
+            duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
             start_date=start,
             end_date=end,
-            timezone=_timezone(timezone),
-            pseudonym_key=key.encode() if key else DEVELOPMENT_KEY,
-            bigquery=_bigquery(environ) if deployment == "gcp" else None,
-            firestore_project=_firestore_project(environ, deployment),
-            max_rejected_share=_share("CALBACK_MAX_REJECTED_SHARE", environ, cls.max_rejected_share),
-            expected_sources=_sources("CALBACK_EXPECTED_SOURCES", environ),
-            max_lost_share=_share("CALBACK_MAX_LOST_SHARE", environ, cls.max_lost_share),
-            max_line_bytes=_positive(
-                "CALBACK_MAX_LINE_BYTES", environ.get("CALBACK_MAX_LINE_BYTES", str(cls.max_line_bytes))
-            ),
-            frequent_min_days=_count(environ, "CALBACK_FREQUENT_MIN_DAYS", cls.frequent_min_days),
-            frequent_window_days=_count(environ, "CALBACK_FREQUENT_WINDOW_DAYS", cls.frequent_window_days),
+            timezone=_TIMEZONE.of(environ, "Asia/Seoul"),
+            pseudonym_key=key,
+            bigquery=_bigquery(environ) if is_gcp else None,
+            firestore_project=_firestore_project(environ, is_gcp=is_gcp),
+            max_rejected_share=_MAX_REJECTED_SHARE.of(environ, cls.max_rejected_share),
+            expected_sources=_EXPECTED_SOURCES.of(environ, cls.expected_sources),
+            max_lost_share=_MAX_LOST_SHARE.of(environ, cls.max_lost_share),
+            max_line_bytes=_MAX_LINE_BYTES.of(environ, cls.max_line_bytes),
+            frequent_min_days=minimum,
+            frequent_window_days=window,
         )
 
 
-def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
-    expected = {
-        "CALBACK_GCP_PROJECT": "the id of the project that the warehouse is in",
-        "CALBACK_GA4_DATASET": "the dataset of the Google Analytics 4 export, analytics_<property id>",
-        "CALBACK_ACCESS_LOG_TABLE": "<dataset>.<table>, where the access log lands",
-    }
-    for name, what in expected.items():
-        if not environ.get(name):
-            raise SettingsError(f"{name} is not set, and CALBACK_DEPLOYMENT is gcp; set it to {what}")
-    timeout = environ.get("CALBACK_BIGQUERY_TIMEOUT_SECONDS", "1800")
-    most = environ.get("CALBACK_BIGQUERY_MAX_BYTES_BILLED")
-    return BigQuerySettings(
-        project=environ["CALBACK_GCP_PROJECT"],
-        dataset=environ.get("CALBACK_BIGQUERY_DATASET", "calback"),
-        location=environ.get("CALBACK_BIGQUERY_LOCATION", "asia-northeast3"),
-        ga4_dataset=environ["CALBACK_GA4_DATASET"],
-        access_log_table=environ["CALBACK_ACCESS_LOG_TABLE"],
-        timeout_seconds=_positive("CALBACK_BIGQUERY_TIMEOUT_SECONDS", timeout),
-        maximum_bytes_billed=None if most is None else _positive("CALBACK_BIGQUERY_MAX_BYTES_BILLED", most),
-    )
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    """A variable that is written wrong is one that is not set, and nobody would notice.
+
+    Raises:
+        SettingsError: there is one; names the nearest that there is.
+    """
+    for name in sorted(environ):
+        meant = name.upper().replace("CALLBACK_", "CALBACK_")
+        is_ours = name.upper().startswith("CALBACK_") or meant in _KNOWN
+        if is_ours and name not in _KNOWN:
+            (nearest,) = get_close_matches(meant, _KNOWN, n=1, cutoff=0.0)
+            raise SettingsError(f"{name} is no variable of calback, the nearest is {nearest}; rename it or unset it")
 
 
-def _firestore_project(environ: Mapping[str, str], deployment: str) -> str | None:
-    if environ.get("FIRESTORE_EMULATOR_HOST") == "":
-        # Google's client would take it for the address of an emulator.
+def _days(environ: Mapping[str, str], data_dir: Path) -> tuple[date, date | None]:
+    """The first and, of a closed data set, the last day."""
+    manifest = _manifest(data_dir)
+    start = _START_DATE.of(environ, None) or _day_of_manifest("start_date", manifest)
+    end = _END_DATE.of(environ, None) or _day_of_manifest("end_date", manifest)
+    if start is None:
+        there = f"{data_dir / 'manifest.json'} names no start_date" if data_dir.is_dir() else f"{data_dir} is no folder"
         raise SettingsError(
-            "FIRESTORE_EMULATOR_HOST is empty; unset it, or set it to the host and port of an emulator, such as "
-            "127.0.0.1:8080"
+            f"CALBACK_START_DATE is not set and {there}; set it to the first day of your data (YYYY-MM-DD), or write "
+            "the sample data: calback sample data/sample"
         )
-    if deployment == "gcp" or environ.get("FIRESTORE_EMULATOR_HOST"):
-        return environ.get("CALBACK_GCP_PROJECT") or DEMO_PROJECT
-    return None
-
-
-def _share(name: str, environ: Mapping[str, str], default: float) -> float:
-    text = environ.get(name, str(default))
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise SettingsError(f"{name} is {text!r}; set it to a share from 0 to 1, such as 0.01 for one per cent")
-    return share
-
-
-def _sources(name: str, environ: Mapping[str, str]) -> frozenset[str]:
-    named = frozenset(part.strip() for part in environ.get(name, "").split(",")) - {""}
-    for source in sorted(named.difference(SOURCES)):
-        raise SettingsError(f"{name} names {source!r}, which is no source; choose from: {', '.join(SOURCES)}")
-    return named
-
-
-def _positive(name: str, text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise SettingsError(f"{name} is {text!r}; set it to a whole number above 0")
-    return int(text)
+    if end is not None and start > end:
+        raise SettingsError(
+            f"CALBACK_START_DATE {start} lies after CALBACK_END_DATE {end}; the first day must not be later than "
+            "the last"
+        )
+    return start, end
 
 
 def _manifest(data_dir: Path) -> Mapping[str, object]:
     path = data_dir / "manifest.json"
-    if not path.exists():
-        return {}
     try:
+        if not os.path.lexists(path):
+            return {}
+        if not path.is_file():  # A pipe would be waited for.
+            raise SettingsError(f"{path} is no file; write it again or remove it")
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError(
@@ -219,27 +367,27 @@ def _manifest(data_dir: Path) -> Mapping[str, object]:
     return content
 
 
-def _day(name: str, given: Mapping[str, object]) -> date | None:
-    text = given.get(name)
-    if text is None:
-        return None
-    try:
-        return datetime.strptime(str(text), "%Y-%m-%d").date()
-    except ValueError:
-        where = name if name.isupper() else f"{name} in manifest.json"
-        raise SettingsError(f"{where} is {text!r}, which is no day; write it as YYYY-MM-DD") from None
+def _day_of_manifest(name: str, manifest: Mapping[str, object]) -> date | None:
+    value = manifest.get(name)
+    day = _day(value) if isinstance(value, str) else None
+    if day is None and value is not None:
+        raise SettingsError(f"{name} in manifest.json is {value!r}; set it to {_A_DAY}")
+    return day
 
 
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise SettingsError(f"CALBACK_TIMEZONE is {name!r}, which is no IANA time zone, such as Asia/Seoul") from None
-    return name
+def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
+    return BigQuerySettings(
+        project=_GCP_PROJECT.needed(environ),
+        dataset=_BIGQUERY_DATASET.of(environ, "calback"),
+        location=_BIGQUERY_LOCATION.of(environ, "asia-northeast3"),
+        ga4_dataset=_GA4_DATASET.needed(environ),
+        access_log_table=_ACCESS_LOG_TABLE.needed(environ),
+        timeout_seconds=_BIGQUERY_TIMEOUT_SECONDS.of(environ, 1800),
+        maximum_bytes_billed=_BIGQUERY_MAX_BYTES_BILLED.of(environ, None),
+    )
 
 
-def _count(environ: Mapping[str, str], name: str, default: int) -> int:
-    text = environ.get(name, str(default))
-    if not text.isdecimal() or not 1 <= int(text) <= LONGEST_WINDOW_DAYS:
-        raise SettingsError(f"{name} is {text!r}; set it to a whole number of days from 1 to {LONGEST_WINDOW_DAYS}")
-    return int(text)
+def _firestore_project(environ: Mapping[str, str], *, is_gcp: bool) -> str | None:
+    # Google's client would take an empty address for that of an emulator.
+    is_emulated = _FIRESTORE_EMULATOR_HOST.of(environ, None) is not None
+    return _GCP_PROJECT.of(environ, DEMO_PROJECT) if is_gcp or is_emulated else None

@@ -108,7 +108,7 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
         "CALBACK_DUCKDB_PATH": str(tmp_path / "written" / "warehouse.duckdb"),
         "CALBACK_START_DATE": "2024-01-01",
         "CALBACK_END_DATE": "2024-01-03",
-        "CALBACK_PSEUDONYM_KEY": "key of a test",
+        "CALBACK_PSEUDONYM_KEY": "the key of this test",
         "CALBACK_MAX_REJECTED_SHARE": "0.5",
         "CALBACK_GCP_PROJECT": "calback-test",
         "TMPDIR": str(tmp_path / "written"),

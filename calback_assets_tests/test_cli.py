@@ -171,9 +171,15 @@ def test_the_project_in_the_emulator_can_be_chosen(
     ]
 
 
-@pytest.mark.parametrize("address", [None, ""])
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        (None, "is not set, and sample documents are written to an emulator only; set it to"),
+        ("", "is empty; unset it, or set it to"),
+    ],
+)
 def test_sample_documents_never_go_to_a_real_project(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str | None, problem: str
 ) -> None:
     monkeypatch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
     if address is not None:
@@ -182,8 +188,7 @@ def test_sample_documents_never_go_to_a_real_project(
     result = calback("sample", str(tmp_path / "s"), "--firestore")
     assert result.exit_code == 1
     assert result.output == (
-        "error: FIRESTORE_EMULATOR_HOST is not set, and sample documents are written to an emulator only; set it to "
-        "the host and port of one, such as 127.0.0.1:8080\n"
+        f"error: FIRESTORE_EMULATOR_HOST {problem} the host and port of an emulator, such as 127.0.0.1:8080\n"
     )
     assert not (tmp_path / "s").exists()
 
@@ -459,7 +464,7 @@ def test_a_warehouse_in_use_names_the_process_that_holds_it(tmp_path: Path, monk
     path = tmp_path / "warehouse.duckdb"
     monkeypatch.setenv("CALBACK_DUCKDB_PATH", str(path))
     impatient = functools.partial(DuckDBWarehouse, lock_timeout_seconds=0)
-    monkeypatch.setattr("calback_assets.definitions.DuckDBWarehouse", impatient)
+    monkeypatch.setattr("calback_assets.warehouse.deployed.DuckDBWarehouse", impatient)
     hold = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('held', flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", hold, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -473,6 +478,24 @@ def test_a_warehouse_in_use_names_the_process_that_holds_it(tmp_path: Path, monk
             "and try again"
         )
         holder.communicate()
+
+
+def test_another_key_than_that_of_the_warehouse_is_refused_before_a_run_is_recorded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = world.warehouse.read_bytes()
+    monkeypatch.setenv("CALBACK_PSEUDONYM_KEY", "a key of one's own")
+    result = calback("run", "--select", "raw_access_log")
+    assert result.exit_code == 1
+    assert error_of(result) == (
+        "CALBACK_PSEUDONYM_KEY is not the key with which the hashes in this warehouse were made; unset it, since that "
+        "was the published one, or begin a new warehouse as docs/privacy.md says; nothing was written"
+    )
+    assert "the run is recorded in" not in result.stderr
+    assert world.warehouse.read_bytes() == stored
+    for key in ("a key of one's own", "k", ""):
+        monkeypatch.setenv("CALBACK_PSEUDONYM_KEY", key)
+        assert calback("show", "raw_users").exit_code == 0
 
 
 @pytest.mark.parametrize(("parent", "reason"), [("a-file", "Not a directory"), ("/proc", "No such file or directory")])
@@ -515,7 +538,7 @@ def test_an_unknown_deployment_lists_the_known(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("CALBACK_DEPLOYMENT", "cloud")
     result = calback("run")
     assert result.exit_code == 1
-    assert result.output == "error: CALBACK_DEPLOYMENT is 'cloud', which is unknown; set it to one of: local, gcp\n"
+    assert result.output == "error: CALBACK_DEPLOYMENT is 'cloud'; set it to one of: local, gcp\n"
 
 
 def test_a_data_set_that_ends_before_it_starts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,6 +23,7 @@ from dagster import (
 )
 
 from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, trailing
+from calback_assets.settings import LONGEST_WINDOW_DAYS
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
@@ -97,10 +98,11 @@ CHECKS: tuple[Check, ...] = (
     Check(
         FREQUENT_USERS,
         "frequent_users_are_active",
-        "Every frequent user is active within the window, on as many days as the row says at least.",
+        "Every frequent user is active within the last 31 days, and on as many days of the last 30 and of the month as "
+        "the row says.",
         {
             "frequent_users": ("frequent_users", SAME_DAY),
-            "user_daily_activity": ("user_daily_activity", trailing(31)),
+            "user_daily_activity": ("user_daily_activity", trailing(LONGEST_WINDOW_DAYS)),
         },
     ),
 )

@@ -206,4 +206,4 @@ def show(table: Table, limit: int) -> None:
     """  # noqa: D301
     from calback_assets.cli.show import newest_rows
 
-    newest_rows(Settings.from_env(os.environ), table, limit)
+    newest_rows(Settings.from_env(os.environ, is_reading=True), table, limit)

@@ -33,6 +33,7 @@ from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, days_between
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
+from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.intake import arrived, not_arrived
 from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, progress
 
@@ -46,7 +47,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         CalbackError: the run could not start, or failed, or not every day has arrived.
         KeyboardInterrupt: the run was interrupted; the instance knows it as failed.
     """
-    from calback_assets.definitions import defs, warehouse_of
+    from calback_assets.definitions import defs
 
     out = Console(markup=False, highlight=False, soft_wrap=True)
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)

@@ -14,6 +14,7 @@ from calback_assets.errors import WarehouseError
 from calback_assets.settings import Settings
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
+from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.warehouse import Session
 
@@ -27,8 +28,6 @@ def newest_rows(settings: Settings, table: Table, limit: int) -> None:
     Raises:
         CalbackError: the warehouse cannot be read, or the table was never written.
     """
-    from calback_assets.definitions import warehouse_of
-
     with warehouse_of(settings).session(read_only=True) as session:
         rows = session.newest(table, limit)
     _print(table.name, rows, table.column_names)

@@ -31,19 +31,21 @@ DAILY_ACTIVE_USERS = Table(
 
 FREQUENT_USERS = Table(
     name="frequent_users",
-    description="The people who keep coming back: at least three active days in the last 30, "
-    "or since the 1st of the month.",
+    description="The people who keep coming back: at least as many active days as the settings ask for, in the window "
+    "that they name or since the 1st of the month; by default three in 30.",
     grain="user × day",
     key=(EVENT_DATE, "user_id"),
     clustering=("user_id",),
     person=("user_id",),
     stands_alone=True,
     declared=(
-        Column(EVENT_DATE, "DATE", "The day the window ends with.", required=True),
+        Column(EVENT_DATE, "DATE", "The day that windows end with.", required=True),
         Column("user_id", "STRING", "The person.", required=True, is_personal=True),
         Column("active_days_30d", "INT64", "Active days in the 30 days that end with the day.", required=True),
         Column("active_days_mtd", "INT64", "Active days from the 1st of the month to the day.", required=True),
-        Column("is_frequent", "BOOL", "At least three active days in the 30 days.", required=True),
-        Column("is_frequent_month", "BOOL", "At least three active days in the month to date.", required=True),
+        Column("is_frequent", "BOOL", "Enough active days in the window: by default three in 30.", required=True),
+        Column(
+            "is_frequent_month", "BOOL", "Enough active days in the month to date: by default three.", required=True
+        ),
     ),
 )

@@ -161,7 +161,7 @@ class BigQuerySession(Session):
         """See that the dataset is there, and make the ledger where it is missing.
 
         Raises:
-            WarehouseError: the dataset lies in another location.
+            WarehouseError: the dataset lies in another location, or what is hashed in it was hashed with another key.
         """
         found = self._client.get_dataset(self._dataset, retry=self._jobs.retry)
         wanted = self._client.location
@@ -171,6 +171,7 @@ class BigQuerySession(Session):
                 f"{wanted}; set it to {found.location}"
             )
         if not read_only:
+            self._erasure("").check_key()
             self.create(LEDGER, SCHEMA, DESCRIPTION)
 
     def create(self, table_name: str, schema: Sequence[bigquery.SchemaField], description: str) -> None:

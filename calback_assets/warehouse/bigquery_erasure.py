@@ -7,18 +7,23 @@ query parameters: they stand in no statement's text, and so in no history of sta
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
+from google.api_core import exceptions
 from google.cloud import bigquery
 
 from calback_assets.tables import Table
 from calback_assets.warehouse.bigquery_jobs import Jobs, Purpose, QueryParameter
 from calback_assets.warehouse.bigquery_ledger import BigQueryLedger
-from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Erasure, Mentions, Subjects
+from calback_assets.warehouse.erasure import KEY, SUPPRESSED, Erased, Erasure, Mentions, Subjects
 from calback_assets.warehouse.ledger import Dependents
 
 _SCHEMA = [
     bigquery.SchemaField("subject_hash", "STRING", "REQUIRED"),
-    bigquery.SchemaField("kind", "STRING", "REQUIRED", description="user, device, or key."),
+    bigquery.SchemaField("kind", "STRING", "REQUIRED", description="user or device."),
     bigquery.SchemaField("suppressed_at", "TIMESTAMP", "REQUIRED"),
+]
+_KEY_SCHEMA = [
+    bigquery.SchemaField("fingerprint", "STRING", "REQUIRED"),
+    bigquery.SchemaField("entered_at", "TIMESTAMP", "REQUIRED"),
 ]
 _ENTRIES_AT_ONCE = 1_000
 """The text of a statement may be a megabyte long."""
@@ -101,6 +106,24 @@ class BigQueryErasure(Erasure):
         for first in range(0, len(entered), _ENTRIES_AT_ONCE):
             entries = ", ".join(entered[first : first + _ENTRIES_AT_ONCE])
             self._run(f"INSERT INTO {SUPPRESSED} (subject_hash, kind, suppressed_at) VALUES {entries}", SUPPRESSED)
+
+    def _key(self) -> str | None:
+        client = self._jobs.client
+        table = bigquery.DatasetReference(client.project, self._jobs.dataset).table(KEY)
+        try:
+            # Listed, not queried: that is one request and free, and every session begins with it.
+            entered = list(client.list_rows(table, selected_fields=_KEY_SCHEMA, retry=self._jobs.retry))
+        except exceptions.NotFound:
+            return None
+        last = max(entered, key=lambda entry: entry["entered_at"], default=None)
+        return None if last is None else str(last["fingerprint"])
+
+    def _enter_key(self) -> None:
+        self._session.create(KEY, _KEY_SCHEMA, "With which key hashes were made, by fingerprint; the last entry holds.")
+        self._run(
+            f"INSERT INTO {KEY} (fingerprint, entered_at) VALUES ('{self.subjects.fingerprint}', CURRENT_TIMESTAMP())",
+            KEY,
+        )
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         return [tuple(row.values()) for row in self._run(sql, "").result(retry=self._jobs.retry)]

@@ -230,7 +230,13 @@ class DuckDBSession(Session):
         """Whether the file may hold bytes of somebody who was erased, as far as was looked."""
 
     def prepare(self) -> None:
-        """Make the schema and the ledger where they are missing, and fit the threads to the partitions in it."""
+        """Make the schema and the ledger where they are missing, and fit the threads to the partitions in it.
+
+        Raises:
+            WarehouseError: what is hashed in the file was hashed with another key.
+        """
+        with self._erasure() as erasure:
+            erasure.check_key()
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         self._ledger.make()
         largest = self._ledger.largest()

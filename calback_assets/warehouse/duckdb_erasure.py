@@ -11,7 +11,7 @@ from calback_assets.sources.coercion import identifier, stored_type
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.duckdb_ledger import DuckDBLedger, Executing
 from calback_assets.warehouse.duckdb_rewriting import UNPURGED
-from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Erasure, Mentions, Subjects, mentions
+from calback_assets.warehouse.erasure import KEY, SUPPRESSED, Erased, Erasure, Mentions, Subjects, mentions
 from calback_assets.warehouse.googlesql import SCHEMA
 from calback_assets.warehouse.ledger import Dependents
 
@@ -54,6 +54,18 @@ class DuckDBErasure(Erasure):
         )
         entries = ", ".join(f"('{entry}', '{kind}', now())" for entry in sorted(hashes))
         self._session.execute(f"INSERT INTO {_LIST} VALUES {entries}")
+
+    def _key(self) -> str | None:
+        if not self._session.has(KEY):
+            return None
+        ((fingerprint,),) = self._session.execute(f"SELECT arg_max(fingerprint, entered_at) FROM {SCHEMA}.{KEY}")
+        return None if fingerprint is None else str(fingerprint)
+
+    def _enter_key(self) -> None:
+        self._session.execute(
+            f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{KEY} (fingerprint VARCHAR NOT NULL, entered_at TIMESTAMPTZ NOT NULL)"
+        )
+        self._session.execute(f"INSERT INTO {SCHEMA}.{KEY} VALUES ('{self.subjects.fingerprint}', now())")
 
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
         return self._session.execute(sql)

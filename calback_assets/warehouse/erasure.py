@@ -1,7 +1,8 @@
 """Erasing a person: the suppression list, the sweep through every table, and the filter on whatever comes from outside.
 
 What holds for every engine belongs here: who is meant, which rows go, which mentions are unlinked, which days must be
-built anew. How an engine hashes, deletes and keeps its ledger stands in `duckdb_erasure` and `bigquery_erasure`.
+built anew, and whether the key is still the one that hashes were made with. How an engine hashes, deletes and keeps its
+ledger stands in `duckdb_erasure` and `bigquery_erasure`.
 
 A person is known by a keyed hash alone. The sweep always goes by the whole list: one that a crash has cut short is
 mended by the next.
@@ -12,21 +13,29 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 from calback_assets.errors import WarehouseError
 from calback_assets.partitions import stretches
-from calback_assets.tables import EVENT_DATE, TABLES, Table
+from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.tables import EVENT_DATE, TABLES, Privacy, Table
 from calback_assets.tables.raw import EVENT_PARAMS
 from calback_assets.warehouse.ledger import Dependents, listed, of_table, within
 
 SUPPRESSED = "suppressed"
 """The table that holds the list, beside the ledger. The first erasure makes it: until then nobody pays for it."""
+KEY = "pseudonym_key"
+"""The table that tells with which key hashes were made, those of the list and of columns; its last entry holds.
+
+A table, so that it can be read by whom the hashes can be read, and by nobody else.
+"""
 
 USER, DEVICE = "user_id", "user_pseudo_id"
 """A table with both tells which user was on which device."""
-_KEY = "key"
-"""The kind of the one entry that tells which key the others were made with."""
+_KEY_KIND = "key"
+"""The kind of an entry that told with which key a list was made, before there was a table of its own for that."""
+_ENOUGH_PEOPLE = 3
+"""Of so many all might not have another address by chance."""
 _BLOCK_BYTES = 64
 """Of SHA-256, to which HMAC fills up a key."""
 _PATHS = {"ARRAY<STRING>": "", EVENT_PARAMS: ".value.string_value"}
@@ -51,7 +60,10 @@ class Subjects:
 
     @property
     def fingerprint(self) -> str:
-        """Tells one key from another; the hash of what no id can be."""
+        """Tells one key from another; the hash of what no id can be.
+
+        Of the key it tells what the hash of any address tells that somebody knows.
+        """
         return self.hash("\0")
 
 
@@ -81,6 +93,11 @@ def mentions(table: Table) -> list[Mentions]:
 def knows_people(table: Table) -> bool:
     """Whether rows of the table belong to a person, or may name one."""
     return bool(table.person or mentions(table))
+
+
+def hashed(table: Table) -> list[str]:
+    """The columns of a table that hold hashes made with the key."""
+    return [column.name for column in table.columns if column.privacy is Privacy.HASH]
 
 
 @dataclass(frozen=True)
@@ -129,7 +146,6 @@ class Erasure(ABC):
         self.subjects = subjects
         self._dependents = dependents
         self.hashes: frozenset[str] = frozenset()
-        self._is_made = False
 
     @abstractmethod
     def _listed(self) -> Sequence[tuple[str, str]]:
@@ -138,6 +154,14 @@ class Erasure(ABC):
     @abstractmethod
     def _list(self, kind: str, hashes: Collection[str]) -> None:
         """Make the list where it is missing, and add these entries."""
+
+    @abstractmethod
+    def _key(self) -> str | None:
+        """The fingerprint of the key that was entered last; None where none was."""
+
+    @abstractmethod
+    def _enter_key(self) -> None:
+        """Make the table of the key where it is missing, and enter the fingerprint of ours."""
 
     @abstractmethod
     def _ask(self, sql: str) -> list[tuple[Any, ...]]:
@@ -187,6 +211,17 @@ class Erasure(ABC):
     def _without(self, column: str, mentions: Mentions) -> str:
         """A list without the items that name somebody on the list, in its order."""
 
+    def check_key(self) -> bool:
+        """Whether it is on record that hashes were made with our key.
+
+        Raises:
+            WarehouseError: there are hashes, and they were made with another.
+        """
+        recorded = self._key() or next((entry for entry, kind in self._listed() if kind == _KEY_KIND), None)
+        if recorded not in (None, self.subjects.fingerprint) and (self._listed() or self._holds_hashes()):
+            self._refuse_key(recorded)
+        return recorded == self.subjects.fingerprint
+
     def is_active(self) -> bool:
         """Read the list; whether anybody is on it.
 
@@ -194,21 +229,16 @@ class Erasure(ABC):
             WarehouseError: the list was made with another key, so that nobody on it would be recognized.
         """
         listed = self._listed()
-        self._is_made = bool(listed)
-        keys = {entry for entry, kind in listed if kind == _KEY}
-        if listed and keys != {self.subjects.fingerprint}:
-            raise WarehouseError(
-                "CALBACK_PSEUDONYM_KEY is not the key with which people were erased from this warehouse, and they "
-                "would come back; set it to that key again; nothing was written"
-            )
-        self.hashes = frozenset(entry for entry, kind in listed if kind != _KEY)
+        if listed:  # Another process may have made it since the session was opened.
+            self.check_key()
+        self.hashes = frozenset(entry for entry, kind in listed if kind != _KEY_KIND)
         return bool(self.hashes)
 
     def erase(self, subject_hash: str) -> list[Erased]:
         """Put a person on the list, with the devices they were seen on, and take everybody on it out of all tables."""
         self.is_active()
-        if not self._is_made:
-            self._list(_KEY, {self.subjects.fingerprint})
+        if not self.check_key():
+            self._enter_key()
         self._suppress("user", {subject_hash})
         seen = [(table, self._stored(table)) for table in _sightings() if self._exists(table)]
         self._recognize(seen)
@@ -230,11 +260,15 @@ class Erasure(ABC):
     def clean(self, table: Table, sql: str) -> str:
         """The query of a source without the rows of erased people and without their mentions.
 
-        A device that the query shows one of them on joins the list before, and its stored rows go.
+        A device that the query shows one of them on joins the list before, and its stored rows go. The key of hashes
+        among the rows goes on record.
 
         Raises:
-            WarehouseError: the list was made with another key.
+            WarehouseError: the list, or what is stored of the table, was made with another key.
         """
+        if hashed(table) and not self.check_key():
+            self._compare_hashes(table, sql)
+            self._enter_key()
         if not knows_people(table) or not self.is_active():
             return sql
         given = f"({sql}) AS given"
@@ -251,6 +285,39 @@ class Erasure(ABC):
             return sql
         selected = ", ".join(self._selected(table))
         return f"SELECT {selected} FROM {given} WHERE NOT {self._is_theirs(table)}"
+
+    def _holds_hashes(self) -> bool:
+        """Whether any table has a hash in it."""
+        return any(
+            self._ask(f"SELECT 1 FROM {self._stored(table)} WHERE {self._quoted(name)} IS NOT NULL LIMIT 1")
+            for table in TABLES.values()
+            if hashed(table) and self._exists(table)
+            for name in hashed(table)
+        )
+
+    def _compare_hashes(self, table: Table, sql: str) -> None:
+        """Tell another key from what is stored: of a warehouse that is older than the record nothing else does.
+
+        Raises:
+            WarehouseError: no hash of the query is the one that is stored in its row.
+        """
+        (key,) = map(self._quoted, table.key)
+        for name in map(self._quoted, hashed(table)):
+            ((people, same),) = self._ask(
+                f"SELECT COUNT(*) AS people, COUNT(CASE WHEN stored.{name} = given.{name} THEN 1 END) AS same "
+                f"FROM {self._stored(table)} AS stored INNER JOIN ({sql}) AS given ON given.{key} = stored.{key} "
+                f"WHERE stored.{name} IS NOT NULL AND given.{name} IS NOT NULL"
+            )
+            if people >= _ENOUGH_PEOPLE and not same:
+                self._refuse_key(None)
+
+    def _refuse_key(self, recorded: str | None) -> NoReturn:
+        is_published = recorded == Subjects(DEVELOPMENT_KEY).fingerprint
+        remedy = "unset it, since that was the published one" if is_published else "set it to that key again"
+        raise WarehouseError(
+            f"CALBACK_PSEUDONYM_KEY is not the key with which the hashes in this warehouse were made; {remedy}, or "
+            "begin a new warehouse as docs/privacy.md says; nothing was written"
+        )
 
     def _suppress(self, kind: str, hashes: Collection[str]) -> None:
         """Add to the list who is not on it."""

@@ -119,7 +119,8 @@ def test_an_analytics_dataset_that_does_not_exist() -> None:
 
 
 @pytest.mark.usefixtures("proxy", "dataset")
-def test_a_table_that_was_never_written() -> None:
+def test_a_table_that_was_never_written(gcp: pytest.MonkeyPatch) -> None:
+    gcp.delenv("CALBACK_PSEUDONYM_KEY")  # Who reads needs none.
     assert error_of("show", "daily_active_users") == (
         "table daily_active_users does not exist yet: materialize daily_active_users first"
     )

@@ -97,7 +97,9 @@ def test_a_check_finds_nothing_where_nothing_ever_happened(name: str) -> None:
         ("dau_is_everyone_active", {"daily_active_users": [metric(dau=3)]}, [{"dau": 3, "active_users": 2}]),
         ("dau_is_everyone_active", {"daily_active_users": []}, [{"dau": 0, "active_users": 2}]),
         ("frequent_users_are_active", {"frequent_users": [frequent("ann", 4, 2)]}, [{"wrong_users": 1}]),
+        ("frequent_users_are_active", {"frequent_users": [frequent("ann", 2, 2)]}, [{"wrong_users": 1}]),
         ("frequent_users_are_active", {"frequent_users": [frequent("ann", 3, 4)]}, [{"wrong_users": 1}]),
+        ("frequent_users_are_active", {"frequent_users": [frequent("ann", 3, 1)]}, [{"wrong_users": 1}]),
         (
             "frequent_users_are_active",
             {"frequent_users": [frequent("cho", 0, 0), frequent("dan", 3, 3), frequent("ann", 3, 2)]},

@@ -10,7 +10,7 @@ from calback_assets.tables.metrics import FREQUENT_USERS
 ASSET = SqlAsset(
     FREQUENT_USERS,
     Path(__file__).with_suffix(".sql"),
-    # 31 days: the window of 30, and the month to date on the last day of a long month.
+    # 31 days: the longest window, and the month to date on the last day of a long month.
     reads={"user_daily_activity": trailing(LONGEST_WINDOW_DAYS)},
     parameters=("frequent_min_days", "frequent_window_days"),
 )

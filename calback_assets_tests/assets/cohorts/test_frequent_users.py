@@ -54,9 +54,36 @@ def test_days_after_the_day_do_not_count() -> None:
     assert frequent("2024-03-14", {"ann": ["2024-03-13", "2024-03-14", "2024-03-15"]}) == {}
 
 
-def test_the_thresholds_are_the_settings() -> None:
-    days = {"ann": ["2024-03-08", "2024-03-14"], "bob": ["2024-03-07", "2024-03-14"], "cho": ["2024-03-14"]}
+def test_another_window_and_minimum_decide_who_is_frequent_and_not_what_is_counted() -> None:
+    # The 7 days that end with 14 March begin with the 8th, the 30 with 14 February.
+    days = {
+        "ann": ["2024-03-08", "2024-03-14"],
+        "bob": ["2024-03-07", "2024-03-14"],
+        "cho": ["2024-03-14"],
+        "dan": ["2024-02-14", "2024-02-28", "2024-02-29", "2024-03-14"],
+        "eva": ["2024-02-13", "2024-02-14", "2024-03-01", "2024-03-08", "2024-03-09", "2024-03-10"],
+    }
     assert frequent("2024-03-14", days, frequent_min_days=2, frequent_window_days=7) == {
         "ann": (2, 2, True, True),
-        "bob": (1, 2, False, True),
+        "bob": (2, 2, False, True),
+        "eva": (5, 4, True, True),
+    }
+
+
+def test_at_the_beginning_of_a_month_a_short_window_alone_makes_somebody_frequent() -> None:
+    days = {"ann": ["2024-02-25", "2024-03-01"], "bob": ["2024-02-24", "2024-03-02"], "cho": ["2024-02-25"]}
+    assert frequent("2024-03-02", days, frequent_min_days=2, frequent_window_days=7) == {"ann": (2, 1, True, False)}
+
+
+def test_the_longest_window_reaches_one_day_further_than_the_column_counts() -> None:
+    # The 31 days that end with 14 March begin with 13 February.
+    days = {"ann": ["2024-02-13", "2024-03-14"], "bob": ["2024-02-12", "2024-03-14"]}
+    assert frequent("2024-03-14", days, frequent_min_days=2, frequent_window_days=31) == {"ann": (1, 1, True, False)}
+
+
+def test_one_day_is_enough_where_the_settings_say_so() -> None:
+    days = {"ann": ["2024-03-14"], "bob": ["2024-03-13"], "cho": ["2024-02-29"]}
+    assert frequent("2024-03-14", days, frequent_min_days=1, frequent_window_days=1) == {
+        "ann": (1, 1, True, True),
+        "bob": (1, 1, False, True),
     }

@@ -119,6 +119,9 @@ def deployment(request: pytest.FixtureRequest, tmp_path: Path) -> Deployment:
     write_lines(
         made.data / "access_log" / "date=2024-01-02" / "part-0.jsonl", [{"userId": CANARY, "date": "2024-01-02"}]
     )
+    # Both sources have come to the last day.
+    write_lines(made.data / "analytics" / "events_20240103.jsonl", [])
+    write_lines(made.data / "access_log" / "date=2024-01-03" / "part-0.jsonl", [])
     if request.param == "firestore":
         firestore = request.getfixturevalue("firestore")
         environ["FIRESTORE_EMULATOR_HOST"] = firestore.host

@@ -28,7 +28,7 @@ from calback_assets.warehouse.warehouse import Session, Warehouse
 
 CHECK_NAME = "volume_is_usual"
 WEEKS = 8
-_KNOWN_WEEKS = 3
+_WEEKS_WITH_ROWS = 3
 """With fewer of them nothing is said to be usual."""
 _TIMES = 2
 _DEVIATIONS = 3
@@ -38,14 +38,15 @@ _CREATED, _READ = "created_at", "snapshot_at"
 
 
 def usual(counts: Mapping[date, int], day: date) -> float | None:
-    """The median of the same weekday in the eight weeks before; None where too few of them are known.
+    """The median of the same weekday in the eight weeks before; None where too few of them had any rows.
 
     Args:
         counts: rows of each day that is known.
         day: the day that is looked at.
     """
-    before = [counts[same] for weeks in range(1, WEEKS + 1) if (same := day - timedelta(weeks=weeks)) in counts]
-    return median(before) if len(before) >= _KNOWN_WEEKS else None
+    earlier = (counts.get(day - timedelta(weeks=weeks), 0) for weeks in range(1, WEEKS + 1))
+    before = [count for count in earlier if count]  # A sparse log has days without rows, which say nothing.
+    return median(before) if len(before) >= _WEEKS_WITH_ROWS else None
 
 
 def unusual(counts: Mapping[date, int], days: Iterable[date]) -> list[str]:

@@ -25,7 +25,8 @@ def people_by_day() -> dict[date, list[int | str]]:
     """
     chance = random.Random(20220701)  # noqa: S311 - not for secrets
     habits = {user if user % 3 else f"user-{user}": chance.choice((0.5, 0.1, 0.02, 0.004)) for user in range(60)}
-    silent = {day for day in DAYS if chance.random() < 0.1} | set(DAYS[200:235])
+    # The log has come to its last day, whoever is silent before.
+    silent = ({day for day in DAYS if chance.random() < 0.1} | set(DAYS[200:235])) - {LAST}
     opens: dict[date, list[int | str]] = {}
     for day in DAYS:
         today = [user for user, habit in habits.items() if day not in silent and chance.random() < habit]

@@ -19,11 +19,11 @@ def test_usual_is_the_median_of_the_same_weekday_in_the_eight_weeks_before() -> 
     assert usual(fridays(100, 300, 200), FRIDAY) == 200
     assert usual(fridays(100, 300, 200, 400), FRIDAY) == 250
     assert usual(fridays(*[100] * 8, 9_000, 9_000, 9_000), FRIDAY) == 100
-    assert usual(fridays(100, 0, 0), FRIDAY) == 0
+    assert usual(fridays(0, 100, 0, 300, 200), FRIDAY) == 200
 
 
-def test_with_fewer_than_three_known_weeks_nothing_is_usual() -> None:
-    assert usual(fridays(100, 100), FRIDAY) is None
+def test_with_fewer_than_three_weeks_that_had_rows_nothing_is_usual() -> None:
+    assert usual(fridays(100, 100, 0, 0, 0), FRIDAY) is None
     assert unusual(fridays(100, 100) | {FRIDAY: 0}, [FRIDAY]) == []
 
 

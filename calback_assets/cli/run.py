@@ -18,8 +18,6 @@ from dagster import (
     HookContext,
     JobDefinition,
     JobExecutionResult,
-    execute_job,
-    reconstructable,
     success_hook,
 )
 from rich.console import Console
@@ -28,7 +26,7 @@ from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.automation.schedules import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
-from calback_assets.cli.on_instance import QUIET, instance_of, raise_failure
+from calback_assets.cli.on_instance import QUIET, executed, instance_of, raise_failure
 from calback_assets.cli.show import closing_table
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT
@@ -62,12 +60,12 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
     with instance_of(settings, notes) as instance, _counted(assets, first, last):
         # Not `execute_in_process`: that replaces the executor, so that Dagit would not know the run's job for its own,
         # and keeps every output in memory until the end.
-        result = execute_job(
-            reconstructable(daily_job),
+        result = executed(
+            daily_job,
             instance,
             run_config=QUIET,
             tags={RANGE_START_TAG: first.strftime(DAY_FORMAT), RANGE_END_TAG: last.strftime(DAY_FORMAT)},
-            asset_selection=None if selection is None else assets,
+            assets=None if selection is None else assets,
         )
     if not result.success:
         raise_failure(result)
@@ -76,7 +74,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         out.print(f"Also rebuilt days whose input has changed: {rebuilt}")
     with warehouse.session(read_only=True) as session:
         closing_table(session, last)
-    out.print("Next: make ui, then http://127.0.0.1:3000; or calback show daily_active_users")
+    out.print("Next: make ui opens Dagit on it; or calback show daily_active_users")
 
 
 def daily_job() -> JobDefinition:

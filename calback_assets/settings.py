@@ -4,6 +4,7 @@ Every `CALBACK_*` variable belongs here, with its default and its error. Nothing
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -144,6 +145,21 @@ class Settings:
             frequent_min_days=_count(environ, "CALBACK_FREQUENT_MIN_DAYS", cls.frequent_min_days),
             frequent_window_days=_count(environ, "CALBACK_FREQUENT_WINDOW_DAYS", cls.frequent_window_days),
         )
+
+
+def ui_token(environ: Mapping[str, str]) -> str | None:
+    """What opens Dagit where it is the same at every start; None lets each start make one.
+
+    Raises:
+        SettingsError: the token can be guessed, or cannot stand in an address and a cookie.
+    """
+    token = environ.get("CALBACK_UI_TOKEN")
+    if token is not None and not re.fullmatch(r"[A-Za-z0-9_-]{20,}", token):
+        raise SettingsError(
+            "CALBACK_UI_TOKEN must be 20 or more letters, digits, - and _; set it to the output of: openssl rand -hex "
+            "32, or unset it, and each start makes a token"
+        )
+    return token
 
 
 def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:

@@ -91,7 +91,7 @@ def spoiled_line(world: World) -> Iterator[Path]:
     path.write_text(good)
 
 
-@pytest.mark.parametrize("command", ["sample", "run", "show", "erase"])
+@pytest.mark.parametrize("command", ["sample", "run", "show", "erase", "ui"])
 def test_the_help_of_every_command_has_an_example(command: str) -> None:
     result = calback(command, "--help")
     assert result.exit_code == 0
@@ -101,7 +101,7 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
 def test_calback_alone_prints_its_help() -> None:
     result = calback()
     assert result.exit_code == 0
-    assert set(main.commands) == {"sample", "run", "show", "erase"}
+    assert set(main.commands) == {"sample", "run", "show", "erase", "ui"}
     assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
 
 

@@ -151,7 +151,7 @@ def test_both_readmes_have_the_same_sections() -> None:
 def test_make_has_a_described_target_for_everything_a_person_does() -> None:
     makefile = text("Makefile")
     described = re.findall(r"^([\w-]+):.* ## \w", makefile, flags=re.MULTILINE)
-    assert described == ["help", "demo", "ui", "test", "test-gcp", "lint", "bench", "lock", "clean"]
+    assert described == ["help", "demo", "ui", "ui-readonly", "test", "test-gcp", "lint", "bench", "lock", "clean"]
     assert re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE) == [" ".join(described)]
 
 

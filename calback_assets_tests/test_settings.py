@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calback_assets.errors import SettingsError
-from calback_assets.settings import DEVELOPMENT_KEY, SOURCES, BigQuerySettings, Settings
+from calback_assets.settings import DEVELOPMENT_KEY, SOURCES, BigQuerySettings, Settings, ui_token
 from calback_assets.tables import Table, raw
 
 DAY = {"CALBACK_START_DATE": "2024-01-01"}
@@ -249,3 +249,20 @@ def test_what_the_gcp_deployment_needs_is_named_where_it_is_missing(missing: str
 def test_a_bound_is_a_whole_number_above_zero(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name} is '{value}'; set it to a whole number above 0$"):
         settings(**GCP, **{name: value})
+
+
+def test_without_a_token_of_ones_own_each_start_of_dagit_makes_one() -> None:
+    assert ui_token({}) is None
+    assert ui_token({"CALBACK_UI_TOKEN": "0123456789-abcdef_ABC"}) == "0123456789-abcdef_ABC"
+
+
+@pytest.mark.parametrize(
+    "token", ["", "short", "0123456789 0123456789", "0123456789;0123456789", "0123456789012345678é"]
+)
+def test_a_token_that_can_be_guessed_or_stands_in_no_address_is_refused_and_not_quoted(token: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        ui_token({"CALBACK_UI_TOKEN": token})
+    assert str(error.value) == (
+        "CALBACK_UI_TOKEN must be 20 or more letters, digits, - and _; set it to the output of: openssl rand -hex 32, "
+        "or unset it, and each start makes a token"
+    )

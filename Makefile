@@ -21,17 +21,20 @@ compile_lock := $(bin)/uv pip compile pyproject.toml --group build --upgrade --q
 	--python-platform x86_64-manylinux_2_28 --generate-hashes --no-strip-extras \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo ui test test-gcp lint bench lock clean
+.PHONY: help demo ui ui-readonly test test-gcp lint bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(runtime) $(instance) $(input) ## Run the main job on the sample data and show the results
 	$(bin)/calback run
 
-ui: $(runtime) $(instance) $(input) ## Open Dagit on it, for this machine only
-	$(bin)/dagster dev --workspace workspace.yaml --host 127.0.0.1
+ui: $(runtime) $(instance) $(input) ## Open Dagit on it, for who has the token that is printed
+	$(bin)/calback ui
+
+ui-readonly: $(runtime) $(instance) $(input) ## Open Dagit on it to look, without a token
+	$(bin)/calback ui --read-only
 
 test: lint ## Run every check that CI runs
 	$(bin)/python -m pytest

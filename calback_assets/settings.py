@@ -30,8 +30,6 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 12, 31)
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
 DEMO_PROJECT = "demo-calback"
 """Firebase's convention: project ids that begin with `demo-` exist in emulators alone."""
-_READ_ELSEWHERE = frozenset({"CALBACK_UI_TOKEN"})
-"""Variables of the guard before Dagit, which are none of the platform's."""
 _NO_ZONES = frozenset({"Factory", "localtime"})
 """Names in the time zone database that stand for whatever a machine is set to, or for none."""
 _LEAST_SECRET = (16, 8)
@@ -167,6 +165,13 @@ _EXPECTED_SOURCES = _Variable(
     "CALBACK_EXPECTED_SOURCES", f"some of these, with commas between them: {', '.join(SOURCES)}", _sources
 )
 _MAX_LINE_BYTES = _Variable("CALBACK_MAX_LINE_BYTES", f"a whole number of bytes from 1 to {2**30}", _whole(2**30))
+_UI_TOKEN = _Variable(
+    "CALBACK_UI_TOKEN",
+    "20 or more letters, digits, - and _, for example the output of: openssl rand -hex 32; without it each start makes "
+    "one",
+    _like("[A-Za-z0-9_-]{20,}"),
+    is_secret=True,
+)
 _GCP_PROJECT = _Variable(
     "CALBACK_GCP_PROJECT",
     "the id of the project that the warehouse is in, such as my-project-4711",
@@ -196,9 +201,7 @@ _FIRESTORE_EMULATOR_HOST = _Variable(
     _like(r"([\w.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}"),
 )
 
-_KNOWN = sorted(
-    _READ_ELSEWHERE | {declared.name for declared in vars().copy().values() if isinstance(declared, _Variable)}
-)
+_KNOWN = sorted(declared.name for declared in vars().copy().values() if isinstance(declared, _Variable))
 
 
 @dataclass(frozen=True)
@@ -329,6 +332,15 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
         if is_ours and name not in _KNOWN:
             (nearest,) = get_close_matches(meant, _KNOWN, n=1, cutoff=0.0)
             raise SettingsError(f"{name} is no variable of calback, the nearest is {nearest}; rename it or unset it")
+
+
+def ui_token(environ: Mapping[str, str]) -> str | None:
+    """What opens Dagit where it is the same at every start; None lets each start make one.
+
+    Raises:
+        SettingsError: the token can be guessed, or cannot stand in an address and a cookie.
+    """
+    return _UI_TOKEN.of(environ, None)
 
 
 def _days(environ: Mapping[str, str], data_dir: Path) -> tuple[date, date | None]:

@@ -91,7 +91,7 @@ def spoiled_line(world: World) -> Iterator[Path]:
     path.write_text(good)
 
 
-@pytest.mark.parametrize("command", ["sample", "run", "show", "erase"])
+@pytest.mark.parametrize("command", ["sample", "run", "show", "erase", "ui"])
 def test_the_help_of_every_command_has_an_example(command: str) -> None:
     result = calback(command, "--help")
     assert result.exit_code == 0
@@ -101,7 +101,7 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
 def test_calback_alone_prints_its_help() -> None:
     result = calback()
     assert result.exit_code == 0
-    assert set(main.commands) == {"sample", "run", "show", "erase"}
+    assert set(main.commands) == {"sample", "run", "show", "erase", "ui"}
     assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
 
 
@@ -237,9 +237,7 @@ def test_a_run_ends_with_the_last_days_and_what_to_open_next(world: World) -> No
     ]
     assert shown == [tuple(str(cell) for cell in row) for row in expected]
     assert len(shown) == 5
-    assert world.first_run.stdout.endswith(
-        "Next: make ui, then http://127.0.0.1:3000; or calback show daily_active_users\n"
-    )
+    assert world.first_run.stdout.endswith("Next: make ui opens Dagit on it; or calback show daily_active_users\n")
 
 
 def test_the_progress_of_a_run_ends_at_its_total(world: World) -> None:
@@ -250,7 +248,7 @@ def test_the_progress_of_a_run_ends_at_its_total(world: World) -> None:
 
 def test_without_dagster_home_the_instance_lives_beside_the_warehouse(world: World) -> None:
     home = world.warehouse.parent / "dagster"
-    assert f"DAGSTER_HOME is not set: the run is recorded in {home}\n" in world.first_run.stderr
+    assert f"DAGSTER_HOME is not set: runs are recorded in {home}\n" in world.first_run.stderr
     assert "telemetry:\n  enabled: false" in (home / "dagster.yaml").read_text()
 
 
@@ -277,6 +275,8 @@ def test_a_run_is_one_run_of_the_job_over_its_range_that_dagit_knows(world: Worl
     assert first.tags["dagster/asset_partition_range_end"] == LAST_DAY
     # Dagit takes a run for one of its job when it ran the same job: same assets, resources and executor.
     assert first.job_snapshot_id == defs.resolve_job_def("daily_metrics").get_job_snapshot_id()
+    # It lists a run under its job by the definitions that the run says it is of.
+    assert first.tags_for_storage()[".dagster/repository"] == "__repository__@calback_assets.definitions"
 
 
 @pytest.mark.usefixtures("world")
@@ -512,7 +512,7 @@ def test_a_warehouse_that_cannot_be_made_is_refused_before_a_run_is_recorded(
         f"the warehouse {path} cannot be made: {reason}; set CALBACK_DUCKDB_PATH to a file in a folder that can "
         "be written"
     )
-    assert "the run is recorded in" not in result.stderr
+    assert "runs are recorded in" not in result.stderr
 
 
 def test_a_dagster_home_that_is_no_folder_is_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

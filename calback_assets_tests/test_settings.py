@@ -21,6 +21,7 @@ from calback_assets.settings import (
     BigQuerySettings,
     FirestoreEmulator,
     Settings,
+    ui_token,
 )
 from calback_assets.tables import Table, raw
 
@@ -476,3 +477,19 @@ def test_what_the_gcp_deployment_needs_is_named_where_it_is_missing(missing: str
 
     with pytest.raises(SettingsError, match=f"^{missing} is not set, and CALBACK_DEPLOYMENT is gcp; set it to "):
         settings(**environ)
+
+
+def test_without_a_token_of_ones_own_each_start_of_dagit_makes_one() -> None:
+    assert ui_token({}) is None
+    assert ui_token({"CALBACK_UI_TOKEN": "0123456789-abcdef_ABC"}) == "0123456789-abcdef_ABC"
+
+
+@pytest.mark.parametrize(
+    "token", ["", "short", "0123456789 0123456789", "0123456789;0123456789", "0123456789012345678é"]
+)
+def test_a_token_that_can_be_guessed_or_stands_in_no_address_is_refused_and_not_quoted(token: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        ui_token({"CALBACK_UI_TOKEN": token})
+    assert str(error.value).startswith("CALBACK_UI_TOKEN ")
+    assert "20 or more letters, digits, - and _" in str(error.value)
+    assert not token or token not in str(error.value)

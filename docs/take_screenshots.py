@@ -1,4 +1,4 @@
-"""Takes the pictures of this folder from a running Dagit: `python docs/take_screenshots.py ADDRESS`.
+"""Takes the pictures of this folder from a running Dagit: `python docs/take_screenshots.py ADDRESS`, as it was printed.
 
 After `make demo`, with `make ui` running and Debian's chromium installed.
 """
@@ -43,12 +43,14 @@ def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
     picture.convert("RGB").quantize(128).save(DOCS / name, optimize=True)
 
 
-def main(address: str) -> None:
+def main(way_in: str) -> None:
     """Both pictures."""
+    address, _, _ = way_in.partition("/?")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         expect.set_options(timeout=30_000)
         page = browser.new_page()
+        page.goto(way_in)
         take_lineage(page, address)
         take_daily_active_users(page, address)
         browser.close()

@@ -3,6 +3,8 @@
 from dagster import AssetSelection, define_asset_job
 
 DAILY_JOB_NAME = "daily_metrics"
+CODE_LOCATION = "calback_assets.definitions"
+"""The module that Dagster loads, and the name under which Dagit knows what is in it."""
 
 daily_job = define_asset_job(
     DAILY_JOB_NAME,

@@ -15,7 +15,7 @@ import click
 
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
-from calback_assets.settings import SOURCES, FirestoreEmulator, Settings
+from calback_assets.settings import SOURCES, FirestoreEmulator, Settings, ui_token
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
@@ -207,3 +207,28 @@ def show(table: Table, limit: int) -> None:
     from calback_assets.cli.show import newest_rows
 
     newest_rows(Settings.from_env(os.environ, is_reading=True), table, limit)
+
+
+@main.command()
+@_debug
+@click.option("--read-only", "is_read_only", is_flag=True, help="To look without a token; nothing is changed or run.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="The port; 0 takes a free one."
+)
+@click.option("--public-host", "names", multiple=True, metavar="NAME", help="The name that a proxy before it has.")
+def ui(is_read_only: bool, host: str, port: int, names: tuple[str, ...]) -> None:
+    """Open Dagit, with the schedule and the queue of runs, until Ctrl-C.
+
+    The address that is printed holds a token: it opens Dagit for the browser that follows it, and no page of another
+    origin can use it. docs/dagit.md says what is guarded, and what to do behind a proxy.
+
+    \b
+    Example:
+      calback ui --port 3001
+      calback ui --read-only
+    """  # noqa: D301
+    settings, token = Settings.from_env(os.environ), ui_token(os.environ)
+    from calback_assets.cli.ui import open_dagit
+
+    open_dagit(settings, token, host=host, port=port, names=names, is_read_only=is_read_only)

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import click
-from dagster import JobDefinition, JobExecutionResult, execute_job, reconstructable
+from dagster import JobDefinition, JobExecutionResult
 from rich.console import Console
 from rich.table import Table as Grid
 
 from calback_assets.automation.erasure import ERASE_JOB_NAME, ERASE_STEP, SUBJECT_HASH
-from calback_assets.cli.on_instance import QUIET, instance_of, raise_failure
+from calback_assets.cli.on_instance import QUIET, executed, instance_of, raise_failure
 from calback_assets.errors import ErasureError
 from calback_assets.settings import Settings
 from calback_assets.warehouse.erasure import Subjects
@@ -44,9 +44,7 @@ def erase_person(settings: Settings, user_id: str, *, is_confirmed: bool) -> Non
             raise ErasureError("the answer was no; nothing was erased")
     config = {SUBJECT_HASH: Subjects(settings.pseudonym_key).hash(user_id)}
     with instance_of(settings, notes) as instance:
-        result = execute_job(
-            reconstructable(erase_job), instance, run_config={**QUIET, "ops": {ERASE_STEP: {"config": config}}}
-        )
+        result = executed(erase_job, instance, run_config={**QUIET, "ops": {ERASE_STEP: {"config": config}}})
     if not result.success:
         raise_failure(result)
     _say(result)

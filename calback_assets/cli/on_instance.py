@@ -5,16 +5,20 @@ Which job is run, and what is said of its success, belongs to each command.
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from dagster import AssetCheckSeverity, DagsterInstance, JobExecutionResult
+from dagster import AssetCheckSeverity, AssetKey, DagsterInstance, JobDefinition, JobExecutionResult, reconstructable
+from dagster._core.execution.api import execute_run
+from dagster._core.remote_origin import RemoteRepositoryOrigin
+from dagster._core.workspace.load_target import ModuleTarget
 from dagster_shared.error import SerializableErrorInfo
 from rich.console import Console
 
 from calback_assets import errors
+from calback_assets.automation.jobs import CODE_LOCATION
 from calback_assets.checks import STEP_SUFFIX
 from calback_assets.errors import CalbackError
 from calback_assets.settings import Settings
@@ -35,15 +39,42 @@ def instance_of(settings: Settings, notes: Console) -> Iterator[DagsterInstance]
     named = os.environ.get("DAGSTER_HOME")
     home = Path(named) if named else settings.duckdb_path.parent / "dagster"
     if not named:
-        home.mkdir(exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         if not (home / _INSTANCE_SETTINGS.name).exists():
             shutil.copy(_INSTANCE_SETTINGS, home)
         os.environ["DAGSTER_HOME"] = str(home.resolve())  # The settings refer to it.
-        notes.print(f"DAGSTER_HOME is not set: the run is recorded in {home}")
+        notes.print(f"DAGSTER_HOME is not set: runs are recorded in {home}")
     elif not home.is_dir():
         raise CalbackError(f"DAGSTER_HOME is {str(home)!r}, which is no folder; make it, or unset DAGSTER_HOME")
     with DagsterInstance.from_config(str(home.resolve())) as instance:
         yield instance
+
+
+def executed(
+    job: Callable[[], JobDefinition],
+    instance: DagsterInstance,
+    *,
+    run_config: Mapping[str, object],
+    tags: Mapping[str, str] | None = None,
+    assets: Sequence[AssetKey] | None = None,
+) -> JobExecutionResult:
+    """Run a job of the definitions in this process, or the given assets of it.
+
+    It is what `execute_job` does, and says besides out of what definitions the job is: without that, Dagit counts the
+    run neither on Overview nor among those of its job.
+    """
+    found = reconstructable(job)
+    definition = found.get_definition()
+    (location,) = ModuleTarget(CODE_LOCATION, None, None, None).create_origins()
+    run = instance.create_run_for_job(
+        definition,
+        run_config=run_config,
+        tags={**definition.run_tags, **(tags or {})},
+        asset_selection=None if assets is None else frozenset(assets),
+        remote_job_origin=RemoteRepositoryOrigin(location, "__repository__").get_job_origin(definition.name),
+        job_code_origin=found.get_python_origin(),
+    )
+    return execute_run(found, run, instance)
 
 
 class _StepError(Exception):

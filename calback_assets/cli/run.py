@@ -18,8 +18,6 @@ from dagster import (
     HookContext,
     JobDefinition,
     JobExecutionResult,
-    execute_job,
-    reconstructable,
     success_hook,
 )
 from rich.console import Console
@@ -27,7 +25,7 @@ from rich.console import Console
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
-from calback_assets.cli.on_instance import QUIET, instance_of, raise_failure, warnings_of
+from calback_assets.cli.on_instance import QUIET, executed, instance_of, raise_failure, warnings_of
 from calback_assets.cli.show import closing_table
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, days_between
@@ -73,12 +71,12 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
     with instance_of(settings, notes) as instance, _counted(assets, first, last):
         # Not `execute_in_process`: that replaces the executor, so that Dagit would not know the run's job for its own,
         # and keeps every output in memory until the end.
-        result = execute_job(
-            reconstructable(daily_job),
+        result = executed(
+            daily_job,
             instance,
             run_config={**QUIET, "resources": {"intake": {"config": {ACCEPT_EMPTY: sorted(accepted)}}}},
             tags={RANGE_START_TAG: first.strftime(DAY_FORMAT), RANGE_END_TAG: last.strftime(DAY_FORMAT)},
-            asset_selection=None if selection is None else assets,
+            assets=None if selection is None else assets,
         )
     if not result.success:
         raise_failure(result)
@@ -91,7 +89,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         closing_table(session, last)
     if late:
         raise CalbackError(late)
-    out.print("Next: make ui, then http://127.0.0.1:3000; or calback show daily_active_users")
+    out.print("Next: make ui opens Dagit on it; or calback show daily_active_users")
 
 
 def daily_job() -> JobDefinition:

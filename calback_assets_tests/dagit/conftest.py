@@ -1,10 +1,14 @@
-"""One `dagster dev` for all tests of this folder: the morning after a night in which the machine was off.
+"""One `calback ui` for all tests of this folder: the morning after a night in which the machine was off.
 
 The data set is an access log of six days up to yesterday. The instance knows the first and no other; the schedule was
-switched on before last midnight and missed it.
+switched on before last midnight and missed it. Beside it, to look at, what `make demo` leaves behind.
 """
 
 import json
+import os
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -26,12 +30,15 @@ from dagster._core.scheduler.instigation import (
     ScheduleInstigatorData,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
+from playwright.sync_api import Page, expect, sync_playwright
 
+from calback_assets.sample import write_sample
 from calback_assets_tests.dagit.graph import DAILY
-from calback_assets_tests.dagit.server import RUN_SECONDS, Dagit, dagster_dev
+from calback_assets_tests.dagit.hostile_page import foreign_site
+from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS, Dagit, calback_ui, environment_of
 
-LOCATION = "calback_assets.definitions"
-REPOSITORY = "__repository__"
+CHROMIUM = Path("/usr/bin/chromium")
+WAIT_MILLISECONDS = 60_000
 
 
 def timezone_far_from_midnight() -> str:
@@ -71,11 +78,73 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
         "CALBACK_DUCKDB_PATH": str(root / "warehouse.duckdb"),
         "CALBACK_TIMEZONE": timezone,
     }
-    with dagster_dev(home, environment) as dagit:
+    with calback_ui(home, environment) as dagit:
         tick = dagit.wait_for("tick of the schedule", RUN_SECONDS, lambda: _last_tick(dagit))
         for run_id in tick["runIds"]:
             dagit.finished_run(run_id)
         yield Morning(dagit, days, tick)
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A Dagit to look at the one run that the command made."""
+
+    dagit: Dagit
+    run_id: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """What `make demo` and `make ui-readonly` do, with a smaller sample."""
+    root = tmp_path_factory.mktemp("demo")
+    write_sample(root / "data", users=60, days=5, seed=7)
+    environment = {"CALBACK_DATA_DIR": str(root / "data"), "CALBACK_DUCKDB_PATH": str(root / "warehouse.duckdb")}
+    home = root / "dagster"
+    printed = subprocess.check_output(
+        [sys.executable, "-c", "from calback_assets.cli import main; main()", "run"],
+        env=environment_of(home, environment),
+        text=True,
+    )
+    (run_id,) = re.findall(r"Dagit run (\S+)", printed)
+    with calback_ui(home, environment, "--read-only") as dagit:
+        yield Demo(dagit, run_id)
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Iterator[Page]:
+    """A browser that has no token."""
+    if not CHROMIUM.exists():
+        reason = f"{CHROMIUM} is missing; install it: apt-get install chromium"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            # Chromium refuses its sandbox to root, and phones home on its own account unless told not to.
+            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+        )
+        context = browser.new_context(viewport={"width": 1800, "height": 1000})
+        context.set_default_timeout(WAIT_MILLISECONDS)
+        expect.set_options(timeout=WAIT_MILLISECONDS)
+        # Dagit's pages may fetch from elsewhere; this test must not.
+        context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort())
+        yield context.new_page()
+        browser.close()
+
+
+@pytest.fixture
+def page(morning: Morning, stranger: Page) -> Page:
+    """The browser after it has followed the address with the token."""
+    stranger.goto(morning.dagit.way_in)
+    return stranger
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[int]:
+    """The port of a web server of somebody else's."""
+    with foreign_site() as port:
+        yield port
 
 
 def _write_access_log(data: Path, days: list[date]) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from calback_assets_tests.dagit.conftest import LOCATION, REPOSITORY, Morning
+from calback_assets_tests.dagit.conftest import Morning
 from calback_assets_tests.dagit.graph import DAILY, GRAPH
-from calback_assets_tests.dagit.server import RUN_SECONDS
+from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS
 
 pytestmark = pytest.mark.slow
 

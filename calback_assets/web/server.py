@@ -1,0 +1,130 @@
+"""Dagit as one program: the guarded web application in this process, Dagster's daemon beside it, and their end.
+
+What is said of it on a terminal belongs to the command, and who may come in to the guard.
+"""
+
+import errno
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+import uvicorn
+from dagster import DagsterInstance
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import ModuleTarget
+from dagster_webserver.app import create_app_from_workspace_process_context
+from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX_OVERFLOW, DEFAULT_POOL_RECYCLE
+from dagster_webserver.version import __version__
+
+from calback_assets.automation.jobs import CODE_LOCATION
+from calback_assets.errors import CalbackError
+from calback_assets.web.guard import guarded
+
+_POLL_MILLISECONDS = 2000
+_LAST_ANSWERS_SECONDS = 3
+_DAEMON_END_SECONDS = 30
+
+
+@contextmanager
+def listening(host: str, port: int) -> Iterator[socket.socket]:
+    """The port, taken before anything is started; 0 takes a free one.
+
+    Raises:
+        CalbackError: another program has it, or the address is none of this machine.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise CalbackError(
+                f"port {port} of {host} is taken, perhaps by another Dagit; end it, or choose another with --port"
+            ) from None
+        reason = str(error.strerror).partition(" (")[0]
+        raise CalbackError(
+            f"{host} cannot be listened on at port {port}: {reason}; give an address of this machine with "
+            "--host, and a port that you may use with --port"
+        ) from None
+    with listener:
+        yield listener
+
+
+def serve(
+    instance: DagsterInstance,
+    listener: socket.socket,
+    *,
+    token: str | None,
+    hosts: Iterable[str],
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve the platform until an interrupt or SIGTERM; nothing that was started outlives it.
+
+    Args:
+        instance: Where Dagster keeps its runs.
+        listener: The port.
+        token: What a person must show to come in; None serves everybody an application that changes nothing, without a
+            daemon, so that it stands beside another that has one.
+        hosts: Names that browsers may know it by, besides those of this machine itself.
+        on_ready: Called once the definitions are loaded.
+
+    Raises:
+        CalbackError: the daemon ended by itself.
+    """
+    # Raises in this thread what Ctrl-C raises, so that a service manager's end is as clean as a person's.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
+        daemon = stack.enter_context(_daemon()) if token else None
+        workspace = stack.enter_context(
+            WorkspaceProcessContext(
+                instance,
+                ModuleTarget(CODE_LOCATION, None, None, None),
+                __version__,
+                read_only=token is None,
+                code_server_log_level="WARNING",
+            )
+        )
+        application = create_app_from_workspace_process_context(workspace, live_data_poll_rate=_POLL_MILLISECONDS)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                guarded(application, token=token, port=listener.getsockname()[1], hosts=hosts),
+                lifespan="off",
+                log_level="warning",
+                access_log=False,  # Its lines would hold the token.
+                timeout_graceful_shutdown=_LAST_ANSWERS_SECONDS,
+            )
+        )
+        if daemon:
+            threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
+        on_ready()
+        server.run(sockets=[listener])
+        if daemon:
+            raise CalbackError(
+                f"Dagster's daemon ended by itself with {daemon.wait()}, and starts no run any more; its last lines "
+                "above say why; start again"
+            )
+
+
+@contextmanager
+def _daemon() -> Iterator[subprocess.Popen[bytes]]:
+    """What starts the queued runs and the schedule."""
+    command = [sys.executable, "-m", "dagster._daemon", "run", "--module-name", CODE_LOCATION]
+    process = subprocess.Popen(command)  # noqa: S603 - of this project, without input
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_DAEMON_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _end_with(daemon: subprocess.Popen[bytes], server: uvicorn.Server) -> None:
+    daemon.wait()
+    server.should_exit = True

@@ -58,8 +58,8 @@ def _sources(settings: Settings) -> dict[str, object]:
     if settings.bigquery is None:
         return {
             "firestore": firestore,
-            "ga4": Ga4Files(settings.data_dir / "analytics", settings.timezone, now),
-            "access_log": AccessLogFiles(settings.data_dir / "access_log"),
+            "ga4": Ga4Files(settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes),
+            "access_log": AccessLogFiles(settings.data_dir / "access_log", settings.max_line_bytes),
         }
     from calback_assets.sources.bigquery_catalog import BigQueryCatalog
     from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
@@ -76,7 +76,7 @@ def _sources(settings: Settings) -> dict[str, object]:
 def _firestore(settings: Settings) -> FirestoreSource:
     declared = collections(settings.pseudonym_key, settings.max_rejected_share)
     if settings.firestore_project is None:
-        return FirestoreFiles(settings.data_dir / "firestore", declared)
+        return FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
     from calback_assets.sources.firestore_client import connected
     from calback_assets.sources.firestore_live import LiveFirestore
 

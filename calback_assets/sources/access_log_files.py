@@ -11,6 +11,7 @@ from pathlib import Path
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
+from calback_assets.settings import Settings
 from calback_assets.sources.coercion import (
     coerce,
     failure,
@@ -18,11 +19,12 @@ from calback_assets.sources.coercion import (
     json_type,
     literal,
     mismatch,
+    object_size,
     stored_type,
 )
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.json_lines import json_objects, line_error
+from calback_assets.sources.json_lines import json_objects, line_error, longest_line
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 
@@ -35,27 +37,35 @@ _NOT_A_USER = "userId is neither a whole number nor a text"
 class AccessLogFiles:
     """The log's files: `date=YYYY-MM-DD/*.jsonl` or `.jsonl.gz` in one folder."""
 
-    def __init__(self, folder: Path) -> None:
-        """Reads nothing yet; an absent folder is an empty log."""
+    def __init__(self, folder: Path, max_line_bytes: int = Settings.max_line_bytes) -> None:
+        """Reads nothing yet.
+
+        Args:
+            folder: holds the files; an absent one is an empty log.
+            max_line_bytes: the longest line that is taken.
+        """
         self._folder = folder
+        self._max_line_bytes = max_line_bytes
         self._names_are_checked = False
 
     def day(self, day: date) -> FileQuery:
         """The app opens of one day as `raw_access_log`.
 
         Raises:
-            SourceError: a folder whose name tells no day.
+            SourceError: a folder whose name tells no day, or a line that is too long.
         """
         self._check_names()
         folder = self._folder / f"{_FOLDER_PREFIX}{day}"
         entries = folder.iterdir() if folder.is_dir() else ()
         files = sorted(path for path in entries if path.name.endswith(_SUFFIXES))
 
-        def explain(error: Exception) -> SourceError:
-            queries = {path: _query([path], day) for path in files}
-            return explanation(queries, lambda path: _line_problems(path, day), error)
+        longest = max((longest_line(path, self._max_line_bytes) for path in files), default=0)
 
-        return FileQuery(sql=_query(files, day), explain=explain, facts={"files": len(files)})
+        def explain(error: Exception) -> SourceError:
+            queries = {path: _query([path], day, longest) for path in files}
+            return explanation(queries, lambda path: _line_problems(path, day, self._max_line_bytes), error)
+
+        return FileQuery(sql=_query(files, day, longest), explain=explain, facts={"files": len(files)})
 
     def _check_names(self) -> None:
         """Refuses folders that no day would read; the folders are listed once."""
@@ -79,7 +89,7 @@ def _kafka_types() -> dict[str, DuckDBPyType]:
     return {name: stored_type(RAW_ACCESS_LOG.column(name).type) for name in ("topic", "partition", "offset")}
 
 
-def _query(files: Sequence[Path], day: date) -> str:
+def _query(files: Sequence[Path], day: date, longest: int) -> str:
     types = _kafka_types()
     if not files:
         kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
@@ -102,7 +112,8 @@ def _query(files: Sequence[Path], day: date) -> str:
   {kafka}
 FROM read_json(
   [{", ".join(literal(str(path)) for path in files)}],
-  format = 'newline_delimited', records = true, hive_partitioning = false, columns = {{{columns}}}
+  format = 'newline_delimited', records = true, hive_partitioning = false,
+  maximum_object_size = {object_size(longest)}, columns = {{{columns}}}
 )
 WHERE CASE WHEN "date" IS NULL OR "date" = '{day}' THEN true ELSE {failure(_wrong_date(day))} END"""
 
@@ -111,9 +122,9 @@ def _wrong_date(day: date) -> str:
     return f"date is not {day}, the day of its folder"
 
 
-def _line_problems(path: Path, day: date) -> Iterator[SourceError]:
+def _line_problems(path: Path, day: date, max_bytes: int) -> Iterator[SourceError]:
     types = _kafka_types()
-    for number, row in json_objects(path):
+    for number, row in json_objects(path, max_bytes, half_characters=False):
         user = row.get("userId")
         if user is None or user == "":
             yield line_error(path, number, _NO_USER)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from calback_assets.settings import Settings
 from calback_assets.sources.firestore import Document, DocumentCollection, FirestoreSource, Snapshot
 from calback_assets.sources.json_lines import json_objects, line_error
 from calback_assets.sources.schemaless import UnusableError, string, timestamp
@@ -19,14 +20,21 @@ _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 class FirestoreFiles(FirestoreSource):
     """`userCollection.jsonl` and `meetingsCollection.jsonl` in one folder; without a file, no documents."""
 
-    def __init__(self, folder: Path, collections: Mapping[str, DocumentCollection]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        collections: Mapping[str, DocumentCollection],
+        max_line_bytes: int = Settings.max_line_bytes,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             folder: holds the files; may be absent.
             collections: how documents become rows, by table.
+            max_line_bytes: the longest line that is taken.
         """
         self._folder = folder
+        self._max_line_bytes = max_line_bytes
         self._collections = collections
 
     def snapshots(self, tables: Collection[str], _report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
@@ -38,7 +46,7 @@ class FirestoreFiles(FirestoreSource):
         found = {}
         for table in tables:
             path = self._folder / f"{self._collections[table].name}.jsonl"
-            found[table] = self._collections[table].snapshot(_documents(path), _modified_at(path))
+            found[table] = self._collections[table].snapshot(_documents(path, self._max_line_bytes), _modified_at(path))
         return found
 
 
@@ -46,10 +54,10 @@ def _modified_at(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else _NEVER
 
 
-def _documents(path: Path) -> Iterator[Document]:
+def _documents(path: Path, max_bytes: int) -> Iterator[Document]:
     if not path.exists():
         return
-    for number, line in json_objects(path):
+    for number, line in json_objects(path, max_bytes, half_characters=True):
         field = ""
         try:
             if not (id_ := string(line.get(field := "id"))):

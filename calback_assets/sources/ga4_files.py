@@ -16,6 +16,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
+from calback_assets.settings import Settings
 from calback_assets.sources.coercion import (
     coerce,
     failure,
@@ -24,12 +25,13 @@ from calback_assets.sources.coercion import (
     json_type,
     literal,
     mismatch,
+    object_size,
     stored_type,
 )
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4 import FIELDS, OURS, REQUIRED, TIMESTAMP, ExportTable, tables_of, timestamps_of
-from calback_assets.sources.json_lines import file_error, json_objects, line_error
+from calback_assets.sources.json_lines import file_error, json_objects, line_error, longest_line
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
@@ -50,17 +52,25 @@ class _ExportFile:
 class Ga4Files:
     """The export's tables in one folder, `events_YYYYMMDD` and `events_intraday_YYYYMMDD`, a file each."""
 
-    def __init__(self, folder: Path, timezone: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        timezone: str,
+        now: Callable[[], datetime],
+        max_line_bytes: int = Settings.max_line_bytes,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             folder: holds the files; may be absent, then there are no events.
             timezone: what a day is.
             now: the current time, with its zone; tells whether a table may still be rewritten.
+            max_line_bytes: the longest line of a JSON file that is taken.
         """
         self._folder = folder
         self._zone = ZoneInfo(timezone)
         self._now = now
+        self._max_line_bytes = max_line_bytes
         self._names_are_checked = False
 
     def day(self, day: date) -> FileQuery:
@@ -70,14 +80,15 @@ class Ga4Files:
         neighbours are read too, and the timestamp decides.
 
         Raises:
-            SourceError: a file that is not what its name says, or two files for one table.
+            SourceError: a file that is not what its name says or has a line that is too long, or two files for one
+                table.
         """
         self._check_names()
         files = [file for tables in tables_of(day) if (file := self._file(tables))]
         queries = {file.path: self._query(file, day) for file in files}
 
         def explain(error: Exception) -> SourceError:
-            return explanation(queries, _line_problems, error)
+            return explanation(queries, lambda path: _line_problems(path, self._max_line_bytes), error)
 
         return FileQuery(
             sql="\nUNION ALL\n".join(queries.values()) or _no_rows(),
@@ -124,7 +135,8 @@ class Ga4Files:
             columns = _parquet_columns(self._engine, file.path, file.path.stat().st_mtime_ns)
             scan = f"read_parquet({literal(str(file.path))})"
         else:
-            columns, scan = _json_columns(), _json_scan(file.path)
+            longest = _longest_line(file.path, file.path.stat().st_mtime_ns, self._max_line_bytes)
+            columns, scan = _json_columns(), _json_scan(file.path, longest)
         expressions = _expressions(file.path, columns)
         timestamp = expressions[TIMESTAMP]
         if not file.is_parquet:  # Parquet's own statistics have told already that none is missing.
@@ -164,11 +176,16 @@ def _json_columns() -> Mapping[str, DuckDBPyType]:
     return {name: json_type(type_) for name, type_ in _wanted().items()}
 
 
-def _json_scan(path: Path) -> str:
+@lru_cache(maxsize=8)  # As below.
+def _longest_line(path: Path, _modified_ns: int, max_bytes: int) -> int:
+    return longest_line(path, max_bytes)
+
+
+def _json_scan(path: Path, longest: int) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
         f"read_json({literal(str(path))}, format = 'newline_delimited', records = true, "
-        f"hive_partitioning = false, columns = {{{', '.join(columns)}}})"
+        f"hive_partitioning = false, maximum_object_size = {object_size(longest)}, columns = {{{', '.join(columns)}}})"
     )
 
 
@@ -230,8 +247,8 @@ def _missing(name: str) -> str:
     return f"{name} is missing"
 
 
-def _line_problems(path: Path) -> Iterator[SourceError]:
-    for number, row in json_objects(path):
+def _line_problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
+    for number, row in json_objects(path, max_bytes, half_characters=False):
         for name, type_ in _wanted().items():
             if problem := mismatch(row.get(name), type_, name):
                 yield line_error(path, number, problem)

@@ -3,10 +3,8 @@
 import functools
 import hmac
 import json
-import logging
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -377,25 +375,6 @@ def test_debug_before_or_after_the_command_adds_the_traceback(arguments: tuple[s
     assert "Traceback (most recent call last)" in result.stderr
     assert "handle_output" in result.stderr
     assert "not valid JSON" in error_of(result)
-
-
-@pytest.mark.usefixtures("world")
-def test_an_interrupt_ends_the_run_and_exits_with_130(instance: DagsterInstance) -> None:
-    class Interrupt(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            del record
-            signal.raise_signal(signal.SIGINT)
-
-    interrupt, records = Interrupt(), logging.getLogger("calback_assets.progress")
-    records.addHandler(interrupt)
-    try:
-        result = calback("run", "--select", "raw_access_log")
-    finally:
-        records.removeHandler(interrupt)
-    assert result.exit_code == 130
-    assert error_of(result) == "interrupted; days already written stay written"
-    (run,) = instance.get_runs(limit=1)
-    assert run.status is DagsterRunStatus.FAILURE
 
 
 @pytest.mark.usefixtures("world")

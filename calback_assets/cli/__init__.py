@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from calback_assets.cli import endings
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
 from calback_assets.settings import FirestoreEmulator, Settings
@@ -25,17 +26,28 @@ _REPORT = "see the traceback with --debug, and report it"
 class _Commands(click.Group):
     """Says every error in one line on stderr, after the traceback where `--debug` asks for it."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run as a process, whose signals are the command's."""
+        endings.listen()
+        try:
+            self.main(*args, **kwargs)
+        finally:
+            endings.cease()
+
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run, and exit with 0, 1 for an error, 2 for wrong usage, 130 for an interrupt."""
+        """Run, and exit with 0, 1 for an error, 2 for wrong usage, 130 or 143 for SIGINT or SIGTERM."""
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.UsageError as error:
             hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
             _say(f"{error.format_message().rstrip('.')}{hint}")
             code = 2
+        except endings.Interrupted:
+            click.echo(endings.sentence(), nl=False, err=True)
+            code = endings.code()
         except click.Abort:
-            _say("interrupted; days already written stay written")
-            code = 130
+            _say("there was no answer; nothing was begun")
+            code = 1
         raise SystemExit(code)
 
     def invoke(self, ctx: click.Context) -> Any:

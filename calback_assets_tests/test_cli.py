@@ -2,6 +2,7 @@
 
 import functools
 import hmac
+import importlib.metadata
 import json
 import re
 import shutil
@@ -548,6 +549,20 @@ def test_a_table_wider_than_the_terminal_is_printed_row_by_row(monkeypatch: pyte
     assert re.findall(r"^│ event_date +│ (\S+) +│$", result.stdout, re.MULTILINE) == [LAST_DAY, "2024-01-04"]
     assert "…" not in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("limit", ["0", "10001", "9223372036854775808"])
+def test_a_number_of_rows_that_nobody_reads_is_wrong_usage(limit: str) -> None:
+    result = calback("show", "daily_active_users", "--limit", limit)
+    assert result.exit_code == 2
+    assert error_of(result) == (
+        f"Invalid value for '--limit': {limit} is not in the range 1<=x<=10000; see calback show --help"
+    )
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = calback("--version")
+    assert (result.exit_code, result.output) == (0, f"calback {importlib.metadata.version('calback-assets')}\n")
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -20,6 +20,8 @@ from calback_assets.settings import FirestoreEmulator, Settings
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
+_MOST_ROWS = 10_000
+"""As many as somebody may scroll through; they are in memory together."""
 _REPORT = "see the traceback with --debug, and report it"
 
 
@@ -103,6 +105,7 @@ _debug = click.option(
 
 @click.group(cls=_Commands, invoke_without_command=True)
 @_debug
+@click.version_option(package_name="calback-assets", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Daily active users and frequent users of Calback, from raw exports, on one machine.
@@ -199,7 +202,7 @@ def erase(user_id: str, is_confirmed: bool, is_hash_only: bool) -> None:
 @main.command()
 @_debug
 @click.argument("table", metavar="TABLE", callback=_table)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows at most.")
+@click.option("--limit", type=click.IntRange(1, _MOST_ROWS), default=20, show_default=True, help="Rows at most.")
 def show(table: Table, limit: int) -> None:
     """Print the newest rows of a table.
 

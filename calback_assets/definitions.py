@@ -43,7 +43,7 @@ def sources_of(settings: Settings) -> Sources:
     documents: FirestoreSource
     readers: dict[str, Reads | None] = {"firestore": None}
     if settings.firestore_project is None:
-        documents = files = FirestoreFiles(settings.data_dir / "firestore", declared)
+        documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
     else:
         from calback_assets.sources.firestore_client import connected
@@ -52,8 +52,8 @@ def sources_of(settings: Settings) -> Sources:
         documents = LiveFirestore(settings.firestore_project, connected, declared)
     if settings.bigquery is None:
         daily: dict[str, DailySource] = {
-            RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now),
-            RAW_ACCESS_LOG.name: AccessLogFiles(settings.data_dir / "access_log"),
+            RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes),
+            RAW_ACCESS_LOG.name: AccessLogFiles(settings.data_dir / "access_log", settings.max_line_bytes),
         }
         readers |= {"analytics": Ga4Files.reads, "access_log": AccessLogFiles.reads}
         return Sources(documents, declared, daily, DataFolder(settings.data_dir, readers))

@@ -2,11 +2,10 @@
 
 import functools
 import hmac
+import importlib.metadata
 import json
-import logging
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -441,25 +440,6 @@ def test_debug_before_or_after_the_command_adds_the_traceback(arguments: tuple[s
 
 
 @pytest.mark.usefixtures("world")
-def test_an_interrupt_ends_the_run_and_exits_with_130(instance: DagsterInstance) -> None:
-    class Interrupt(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            del record
-            signal.raise_signal(signal.SIGINT)
-
-    interrupt, records = Interrupt(), logging.getLogger("calback_assets.progress")
-    records.addHandler(interrupt)
-    try:
-        result = calback("run", "--select", "raw_access_log")
-    finally:
-        records.removeHandler(interrupt)
-    assert result.exit_code == 130
-    assert error_of(result) == "interrupted; days already written stay written"
-    (run,) = instance.get_runs(limit=1)
-    assert run.status is DagsterRunStatus.FAILURE
-
-
-@pytest.mark.usefixtures("world")
 def test_a_warehouse_in_use_names_the_process_that_holds_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "warehouse.duckdb"
     monkeypatch.setenv("CALBACK_DUCKDB_PATH", str(path))
@@ -648,6 +628,20 @@ def test_a_table_wider_than_the_terminal_is_printed_row_by_row(monkeypatch: pyte
     assert re.findall(r"^│ event_date +│ (\S+) +│$", result.stdout, re.MULTILINE) == [LAST_DAY, "2024-01-04"]
     assert "…" not in result.stdout
     assert max(len(line) for line in result.stdout.splitlines()) <= 80
+
+
+@pytest.mark.parametrize("limit", ["0", "10001", "9223372036854775808"])
+def test_a_number_of_rows_that_nobody_reads_is_wrong_usage(limit: str) -> None:
+    result = calback("show", "daily_active_users", "--limit", limit)
+    assert result.exit_code == 2
+    assert error_of(result) == (
+        f"Invalid value for '--limit': {limit} is not in the range 1<=x<=10000; see calback show --help"
+    )
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = calback("--version")
+    assert (result.exit_code, result.output) == (0, f"calback {importlib.metadata.version('calback-assets')}\n")
 
 
 @pytest.mark.parametrize("table", TABLES)

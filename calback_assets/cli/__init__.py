@@ -13,29 +13,43 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from calback_assets.cli import endings
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
 from calback_assets.settings import SOURCES, FirestoreEmulator, Settings, ui_token
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
+_MOST_ROWS = 10_000
+"""As many as somebody may scroll through; they are in memory together."""
 _REPORT = "see the traceback with --debug, and report it"
 
 
 class _Commands(click.Group):
     """Says every error in one line on stderr, after the traceback where `--debug` asks for it."""
 
+    def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run as a process, whose signals are the command's."""
+        endings.listen()
+        try:
+            self.main(*args, **kwargs)
+        finally:
+            endings.cease()
+
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run, and exit with 0, 1 for an error, 2 for wrong usage, 130 for an interrupt."""
+        """Run, and exit with 0, 1 for an error, 2 for wrong usage, 130 or 143 for SIGINT or SIGTERM."""
         try:
             code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.UsageError as error:
             hint = f"; see {error.ctx.command_path} --help" if error.ctx else ""
             _say(f"{error.format_message().rstrip('.')}{hint}")
             code = 2
+        except endings.Interrupted:
+            click.echo(endings.sentence(), nl=False, err=True)
+            code = endings.code()
         except click.Abort:
-            _say("interrupted; days already written stay written")
-            code = 130
+            _say("there was no answer; nothing was begun")
+            code = 1
         raise SystemExit(code)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -91,6 +105,7 @@ _debug = click.option(
 
 @click.group(cls=_Commands, invoke_without_command=True)
 @_debug
+@click.version_option(package_name="calback-assets", message="%(prog)s %(version)s")
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Daily active users and frequent users of Calback, from raw exports, on one machine.
@@ -196,7 +211,7 @@ def erase(user_id: str, is_confirmed: bool, is_hash_only: bool) -> None:
 @main.command()
 @_debug
 @click.argument("table", metavar="TABLE", callback=_table)
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="Rows at most.")
+@click.option("--limit", type=click.IntRange(1, _MOST_ROWS), default=20, show_default=True, help="Rows at most.")
 def show(table: Table, limit: int) -> None:
     """Print the newest rows of a table.
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from calback_assets.cli.endings import go_on
+
 
 class Bar:
     """How far a command has come."""
@@ -19,8 +21,13 @@ class Bar:
         self._total = total
 
     def advance(self, doing: str | None = None, count: int = 1) -> None:
-        """One more is done, or several."""
+        """One more is done, or several.
+
+        Raises:
+            KeyboardInterrupt: somebody has asked the command to end.
+        """
         self._progress.update(self._task, advance=count, description=doing)
+        go_on()
 
     def expect_one_more(self) -> None:
         """More turned out to be needed than was known at the start."""

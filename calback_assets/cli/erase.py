@@ -13,15 +13,18 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from calback_assets.automation.erasure import ERASE_JOB_NAME, ERASE_STEP, SUBJECT_HASH
-from calback_assets.cli.on_instance import QUIET, executed, instance_of, raise_failure
+from calback_assets.cli.endings import interruptible
+from calback_assets.cli.on_instance import execute, instance_of, raise_failure
 from calback_assets.errors import ErasureError
 from calback_assets.settings import Settings
+from calback_assets.warehouse.duckdb import break_off
 from calback_assets.warehouse.erasure import Subjects
 
 _WARNING = (
     "This removes one person, and the app events of every device they were seen on, from all tables, and keeps them "
     "out of every later run. It cannot be undone."
 )
+_AGAIN = "the person may not be erased yet; run the same command again: erasing twice does no harm"
 
 
 def print_hash(settings: Settings, user_id: str) -> None:
@@ -34,6 +37,7 @@ def erase_person(settings: Settings, user_id: str, *, is_confirmed: bool) -> Non
 
     Raises:
         CalbackError: nobody could be asked, the answer was no, or the run failed.
+        Interrupted: a signal came.
     """
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     if not is_confirmed:
@@ -43,8 +47,8 @@ def erase_person(settings: Settings, user_id: str, *, is_confirmed: bool) -> Non
         if not click.confirm("Erase?", err=True):
             raise ErasureError("the answer was no; nothing was erased")
     config = {SUBJECT_HASH: Subjects(settings.pseudonym_key).hash(user_id)}
-    with instance_of(settings, notes) as instance:
-        result = executed(erase_job, instance, run_config={**QUIET, "ops": {ERASE_STEP: {"config": config}}})
+    with interruptible(lambda: _AGAIN, break_off), instance_of(settings, notes) as instance:
+        result = execute(erase_job, instance, config={"ops": {ERASE_STEP: {"config": config}}})
     if not result.success:
         raise_failure(result)
     _say(result)

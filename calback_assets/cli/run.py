@@ -25,13 +25,15 @@ from rich.console import Console
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
-from calback_assets.cli.on_instance import QUIET, executed, instance_of, raise_failure, warnings_of
+from calback_assets.cli.endings import interruptible
+from calback_assets.cli.on_instance import execute, instance_of, raise_failure, warnings_of
 from calback_assets.cli.show import closing_table
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, days_between
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.deployed import warehouse_of
+from calback_assets.warehouse.duckdb import break_off
 from calback_assets.warehouse.intake import arrived, not_arrived
 from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, progress
 
@@ -43,7 +45,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
 
     Raises:
         CalbackError: the run could not start, or failed, or not every day has arrived.
-        KeyboardInterrupt: the run was interrupted; the instance knows it as failed.
+        Interrupted: the run was interrupted; the instance knows it as failed.
     """
     from calback_assets.definitions import defs
 
@@ -63,18 +65,21 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
             raise session.redact(error) from None
     wanted, last = last, min([last, *waiting.values()])
     late = "; ".join(
-        not_arrived(table, days_between(complete + timedelta(days=1), wanted), complete)
+        not_arrived(table, days_between(max(first, complete + timedelta(days=1)), wanted), complete)
         for table, complete in waiting.items()
     )
     if last < first:
         raise CalbackError(late)
-    with instance_of(settings, notes) as instance, _counted(assets, first, last):
-        # Not `execute_in_process`: that replaces the executor, so that Dagit would not know the run's job for its own,
-        # and keeps every output in memory until the end.
-        result = executed(
+    counter = _Counter(assets, first, last)
+    with (
+        interruptible(counter.so_far, break_off),
+        instance_of(settings, notes) as instance,
+        _counted(counter, first, last),
+    ):
+        result = execute(
             daily_job,
             instance,
-            run_config={**QUIET, "resources": {"intake": {"config": {ACCEPT_EMPTY: sorted(accepted)}}}},
+            config={"resources": {"intake": {"config": {ACCEPT_EMPTY: sorted(accepted)}}}},
             tags={RANGE_START_TAG: first.strftime(DAY_FORMAT), RANGE_END_TAG: last.strftime(DAY_FORMAT)},
             assets=None if selection is None else assets,
         )
@@ -104,7 +109,7 @@ def _not_arrived(settings: Settings, tables: Collection[str], first: date, last:
     from calback_assets.definitions import sources_of
 
     complete = arrived(sources_of(settings), tables, first)
-    return {table: max(day, first - timedelta(days=1)) for table, day in complete.items() if day < last}
+    return {table: day for table, day in complete.items() if day < last}
 
 
 @success_hook
@@ -133,41 +138,53 @@ def _select(defs: Definitions, selection: str | None) -> Sequence[AssetKey]:
 class _Counter(logging.Handler):
     """Moves the bar by one for every record of what was written, and puts every other above it."""
 
-    def __init__(self, shown: Bar, expected: set[tuple[str, date | None]]) -> None:
+    bar: Bar
+
+    def __init__(self, assets: Sequence[AssetKey], first: date, last: date) -> None:
+        """Expect every partition, snapshot and step of checks that the run is to make."""
         super().__init__()
-        self._bar = shown
-        self._expected = expected
+        self._tables = [TABLES[key.path[-1]] for key in assets]
+        days = days_between(first, last)
+        self.expected: set[tuple[str, date | None]] = {
+            (table.name, day) for table in self._tables for day in (days if table.is_partitioned else [None])
+        }
+        checked = {check.table.name for check in CHECKS}
+        self.expected |= {(table.name + STEP_SUFFIX, None) for table in self._tables if table.name in checked}
+        self._written: dict[str, list[date]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         if "table" not in record.__dict__:
-            self._bar.note(record.getMessage())
+            self.bar.note(record.getMessage())
             return
         table, day = record.__dict__["table"], record.__dict__["day"]
-        if (table, day) in self._expected:
-            self._expected.remove((table, day))
+        if (table, day) in self.expected:
+            self.expected.remove((table, day))
+            self._written.setdefault(table, []).append(day)
         else:
-            self._bar.expect_one_more()  # A day that had gone stale.
-        self._bar.advance(table if day is None else f"{table} {day}")
+            self.bar.expect_one_more()  # A day that had gone stale.
+        self.bar.advance(table if day is None else f"{table} {day}")
+
+    def so_far(self) -> str:
+        """What was written, and how to go on."""
+        begun = {table for table, _ in self.expected}
+        whole = [table for table in self._tables if table.name not in begun]
+        written = [f"{len(whole)} of {len(self._tables)} tables"] if whole else []
+        written += [
+            f"{_span(min(days), max(days))} of {table}" for table, days in self._written.items() if table in begun
+        ]
+        return f"written: {' and '.join(written) or 'nothing'}; run the same command again to finish"
 
 
 @contextmanager
-def _counted(assets: Sequence[AssetKey], first: date, last: date) -> Iterator[None]:
-    """A bar over every partition, snapshot and step of checks that the run is to make."""
-    tables = [TABLES[key.path[-1]] for key in assets]
-    days = days_between(first, last)
-    expected: set[tuple[str, date | None]] = {
-        (table.name, day) for table in tables for day in (days if table.is_partitioned else [None])
-    }
-    checked = {check.table.name for check in CHECKS}
-    expected |= {(table.name + STEP_SUFFIX, None) for table in tables if table.name in checked}
+def _counted(counter: _Counter, first: date, last: date) -> Iterator[None]:
+    """A bar over what is expected."""
     level = progress.level
-    with bar(DAILY_JOB_NAME, len(expected)) as shown:
-        counter = _Counter(shown, expected)
+    with bar(DAILY_JOB_NAME, len(counter.expected)) as counter.bar:
         progress.setLevel(logging.INFO)
         progress.addHandler(counter)
         try:
             yield
-            shown.title(f"{DAILY_JOB_NAME} {_span(first, last)}")
+            counter.bar.title(f"{DAILY_JOB_NAME} {_span(first, last)}")
         finally:
             progress.removeHandler(counter)
             progress.setLevel(level)

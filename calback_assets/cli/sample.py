@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from calback_assets.cli.bar import bar
+from calback_assets.cli.endings import interruptible
 from calback_assets.sample import write_sample
 from calback_assets.settings import FirestoreEmulator
 
@@ -25,23 +26,25 @@ def write(folder: Path, users: int, days: int, seed: int, emulator: FirestoreEmu
     Raises:
         CalbackError: the numbers are impossible, the folder cannot be written, or the emulator is not there or does
             not take the documents.
+        Interrupted: a signal came.
     """
-    if emulator is None:
-        counts = _write_files(folder, users, days, seed)
-        source = f"CALBACK_DATA_DIR={folder}"
-    else:
-        # Asked for first, so that nobody waits for a sample to learn that there is no emulator.
-        with _upload_to(emulator) as upload:
+    with interruptible(lambda: "run the same command again to finish"):
+        if emulator is None:
             counts = _write_files(folder, users, days, seed)
-            title = "documents to Firestore"
-            with bar(title, counts["people"] + counts["meetings and proposals"]) as progress:
-                uploaded = upload.replace(folder / "firestore", progress.advance)
-                progress.title(title)
-        counts |= {"documents in Firestore": uploaded.written, "others removed there": uploaded.removed}
-        source = (
-            f"CALBACK_DATA_DIR={folder} FIRESTORE_EMULATOR_HOST={emulator.address} "
-            f"CALBACK_GCP_PROJECT={emulator.project}"
-        )
+            source = f"CALBACK_DATA_DIR={folder}"
+        else:
+            # Asked for first, so that nobody waits for a sample to learn that there is no emulator.
+            with _upload_to(emulator) as upload:
+                counts = _write_files(folder, users, days, seed)
+                title = "documents to Firestore"
+                with bar(title, counts["people"] + counts["meetings and proposals"]) as progress:
+                    uploaded = upload.replace(folder / "firestore", progress.advance)
+                    progress.title(title)
+            counts |= {"documents in Firestore": uploaded.written, "others removed there": uploaded.removed}
+            source = (
+                f"CALBACK_DATA_DIR={folder} FIRESTORE_EMULATOR_HOST={emulator.address} "
+                f"CALBACK_GCP_PROJECT={emulator.project}"
+            )
     table = Table(title=f"Sample data in {folder}", title_justify="left")
     table.add_column("what")
     table.add_column("how many", justify="right")

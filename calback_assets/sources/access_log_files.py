@@ -12,6 +12,7 @@ from pathlib import Path
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
+from calback_assets.settings import Settings
 from calback_assets.sources.access_log import FoundLog
 from calback_assets.sources.coercion import (
     coerce,
@@ -20,12 +21,13 @@ from calback_assets.sources.coercion import (
     json_type,
     literal,
     mismatch,
+    object_size,
     stored_type,
 )
 from calback_assets.sources.data_folder import entries, named, pattern, refuse_two
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.json_lines import json_objects, line_error
+from calback_assets.sources.json_lines import json_objects, line_error, longest_line
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 
@@ -39,14 +41,16 @@ _NOT_A_USER = "userId is neither a whole number nor a text"
 class AccessLogFiles:
     """The log's files: `date=YYYY-MM-DD/*.jsonl` or `.jsonl.gz` in one folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, max_line_bytes: int = Settings.max_line_bytes) -> None:
         """Reads nothing yet.
 
         Args:
             folder: holds a folder for each day; may be absent, then the log is empty. The case of its name does not
                 matter.
+            max_line_bytes: the longest line that is taken.
         """
         self._folder = folder
+        self._max_line_bytes = max_line_bytes
 
     @staticmethod
     def reads(parts: Sequence[str]) -> bool:
@@ -72,26 +76,32 @@ class AccessLogFiles:
         for folders in found.values():
             refuse_two(folders, "day")
         files = {day: [path for path in entries(of_day) if _is_file(path)] for day, (of_day,) in found.items()}
-        return FoundFiles(folder, {day: paths for day, paths in files.items() if paths})
+        return FoundFiles(folder, {day: paths for day, paths in files.items() if paths}, self._max_line_bytes)
 
 
 class FoundFiles(FoundLog):
     """The log's files, which are opened when a day is asked for."""
 
-    def __init__(self, folder: Path, files: Mapping[date, Sequence[Path]]) -> None:
+    def __init__(self, folder: Path, files: Mapping[date, Sequence[Path]], max_line_bytes: int) -> None:
         """Take what was found."""
         super().__init__(str(folder), files)
         self._files = files
+        self._max_line_bytes = max_line_bytes
 
     def day(self, day: date) -> FileQuery:
-        """The app opens of one day as `raw_access_log`."""
+        """The app opens of one day as `raw_access_log`.
+
+        Raises:
+            SourceError: a line that is too long.
+        """
         files = self._files.get(day, ())
+        longest = max((longest_line(path, self._max_line_bytes) for path in files), default=0)
 
         def explain(error: Exception) -> SourceError:
-            queries = {path: _query([path], day) for path in files}
-            return explanation(queries, lambda path: _line_problems(path, day), error)
+            queries = {path: _query([path], day, longest) for path in files}
+            return explanation(queries, lambda path: _line_problems(path, day, self._max_line_bytes), error)
 
-        return FileQuery(sql=_query(files, day), explain=explain, facts={"files": len(files)})
+        return FileQuery(sql=_query(files, day, longest), explain=explain, facts={"files": len(files)})
 
 
 def _is_file(path: Path) -> bool:
@@ -110,7 +120,7 @@ def _kafka_types() -> dict[str, DuckDBPyType]:
     return {name: stored_type(RAW_ACCESS_LOG.column(name).type) for name in ("topic", "partition", "offset")}
 
 
-def _query(files: Sequence[Path], day: date) -> str:
+def _query(files: Sequence[Path], day: date, longest: int) -> str:
     types = _kafka_types()
     if not files:
         kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
@@ -133,7 +143,8 @@ def _query(files: Sequence[Path], day: date) -> str:
   {kafka}
 FROM read_json(
   [{", ".join(literal(pattern(path)) for path in files)}],
-  format = 'newline_delimited', records = true, hive_partitioning = false, columns = {{{columns}}}
+  format = 'newline_delimited', records = true, hive_partitioning = false,
+  maximum_object_size = {object_size(longest)}, columns = {{{columns}}}
 )
 WHERE CASE WHEN "date" IS NULL OR "date" = '{day}' THEN true ELSE {failure(_wrong_date(day))} END"""
 
@@ -142,9 +153,9 @@ def _wrong_date(day: date) -> str:
     return f"date is not {day}, the day of its folder"
 
 
-def _line_problems(path: Path, day: date) -> Iterator[SourceError]:
+def _line_problems(path: Path, day: date, max_bytes: int) -> Iterator[SourceError]:
     types = _kafka_types()
-    for number, row in json_objects(path):
+    for number, row in json_objects(path, max_bytes, half_characters=False):
         user = row.get("userId")
         if user is None or user == "":
             yield line_error(path, number, _NO_USER)

@@ -20,6 +20,8 @@ _INTEGER_TEXT = "-?[0-9]{1,19}"
 _INT64_RANGE = range(-(2**63), 2**63)
 _EXACT_DOUBLE = 2**53
 """Up to here a double holds every integer; beyond, its digits are no longer those that were sent."""
+_OBJECT_SIZE = 2**24
+"""DuckDB's own."""
 _MARK = "calback: "
 """Opens the messages that our own SQL raises, which, unlike DuckDB's, hold no value."""
 
@@ -171,6 +173,11 @@ def literal(text: str) -> str:
 def identifier(name: str) -> str:
     """An SQL name."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def object_size(longest: int) -> int:
+    """What to tell DuckDB's JSON reader of the longest line: each thread reads into a buffer twice as large."""
+    return max(_OBJECT_SIZE, longest + 1)
 
 
 def _item(array: DuckDBPyType) -> DuckDBPyType:

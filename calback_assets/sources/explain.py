@@ -25,7 +25,7 @@ def explanation(
         error: what the query over all of them raised.
     """
     for path, query in queries.items():
-        problem = None if path.suffix == ".parquet" else _first(line_problems(path))
+        problem = None if path.suffix.lower() == ".parquet" else _first(line_problems(path))
         if problem := problem or _engine_problem(path, query):
             return problem
     names = ", ".join(str(path) for path in queries) or "no file"

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from calback_assets.settings import Settings
 from calback_assets.sources.data_folder import entries, named, refuse_two
 from calback_assets.sources.firestore import Document, DocumentCollection, FirestoreSource, Snapshot
 from calback_assets.sources.json_lines import json_objects, line_error
@@ -24,14 +25,21 @@ class FirestoreFiles(FirestoreSource):
     Without a file there are no documents.
     """
 
-    def __init__(self, folder: Path, collections: Mapping[str, DocumentCollection]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        collections: Mapping[str, DocumentCollection],
+        max_line_bytes: int = Settings.max_line_bytes,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             folder: holds the files; may be absent.
             collections: how documents become rows, by table.
+            max_line_bytes: the longest line that is taken.
         """
         self._folder = folder
+        self._max_line_bytes = max_line_bytes
         self._collections = collections
 
     def reads(self, parts: Sequence[str]) -> bool:
@@ -58,8 +66,8 @@ class FirestoreFiles(FirestoreSource):
         """
         found = {}
         for table in tables:
-            path = self._path(table)
-            found[table] = self._collections[table].snapshot(_documents(path), _modified_at(path))
+            path, declared = self._path(table), self._collections[table]
+            found[table] = declared.snapshot(_documents(path, self._max_line_bytes), _modified_at(path))
         return found
 
     def _path(self, table: str) -> Path:
@@ -79,10 +87,10 @@ def _modified_at(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else _NEVER
 
 
-def _documents(path: Path) -> Iterator[Document]:
+def _documents(path: Path, max_bytes: int) -> Iterator[Document]:
     if not path.exists():
         return
-    for number, line in json_objects(path):
+    for number, line in json_objects(path, max_bytes, half_characters=True):
         field = ""
         try:
             if not (id_ := string(line.get(field := "id"))):

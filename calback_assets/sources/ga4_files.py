@@ -15,6 +15,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
+from calback_assets.settings import Settings
 from calback_assets.sources.coercion import (
     coerce,
     failure,
@@ -23,6 +24,7 @@ from calback_assets.sources.coercion import (
     json_type,
     literal,
     mismatch,
+    object_size,
     stored_type,
 )
 from calback_assets.sources.data_folder import entries, named, pattern, refuse_two
@@ -38,7 +40,7 @@ from calback_assets.sources.ga4 import (
     table_named,
     timestamps_of,
 )
-from calback_assets.sources.json_lines import file_error, json_objects, line_error
+from calback_assets.sources.json_lines import file_error, json_objects, line_error, longest_line
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
@@ -49,17 +51,25 @@ _NAME = re.compile(r"(?P<table>events_.*?)\.(?P<kind>parquet|jsonl|jsonl\.gz)")
 class Ga4Files:
     """The export's tables in one folder, `events_YYYYMMDD` and `events_intraday_YYYYMMDD`, a file each."""
 
-    def __init__(self, folder: Path, timezone: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        timezone: str,
+        now: Callable[[], datetime],
+        max_line_bytes: int = Settings.max_line_bytes,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
             folder: holds the files; may be absent, then there are no events. The case of its name does not matter.
             timezone: what a day is.
             now: the current time, with its zone; tells whether a table may still be rewritten.
+            max_line_bytes: the longest line of a JSON file that is taken.
         """
         self._folder = folder
         self._zone = ZoneInfo(timezone)
         self._now = now
+        self._max_line_bytes = max_line_bytes
 
     @staticmethod
     def reads(parts: Sequence[str]) -> bool:
@@ -87,31 +97,38 @@ class Ga4Files:
             found.setdefault(table, []).append(path)
         for paths in found.values():
             refuse_two(paths, "export table")
-        return FoundFiles(folder, {table: path for table, (path,) in found.items()}, self._zone, self._now)
+        files = {table: path for table, (path,) in found.items()}
+        return FoundFiles(folder, files, self._zone, self._now, self._max_line_bytes)
 
 
 class FoundFiles(FoundExport[Path]):
     """The export's files, which are opened when a day is asked for."""
 
     def __init__(
-        self, folder: Path, found: Mapping[ExportTable, Path], zone: ZoneInfo, now: Callable[[], datetime]
+        self,
+        folder: Path,
+        found: Mapping[ExportTable, Path],
+        zone: ZoneInfo,
+        now: Callable[[], datetime],
+        max_line_bytes: int,
     ) -> None:
         """Take what was found."""
         super().__init__(str(folder), found)
         self._zone = zone
         self._now = now
+        self._max_line_bytes = max_line_bytes
 
     def day(self, day: date) -> FileQuery:
         """The events of one day as `raw_events`.
 
         Raises:
-            SourceError: a file that is not what its name says.
+            SourceError: a file that is not what its name says, or has a line that is too long.
         """
         files = self.of(day)
         queries = {path: self._query(path, table, day) for table, path in files}
 
         def explain(error: Exception) -> SourceError:
-            return explanation(queries, _line_problems, error)
+            return explanation(queries, lambda path: _line_problems(path, self._max_line_bytes), error)
 
         return FileQuery(
             sql="\nUNION ALL\n".join(queries.values()) or _no_rows(),
@@ -135,7 +152,8 @@ class FoundFiles(FoundExport[Path]):
             columns = _parquet_columns(self._engine, path, path.stat().st_mtime_ns)
             scan = f"read_parquet({literal(pattern(path))})"
         else:
-            columns, scan = _json_columns(), _json_scan(path)
+            longest = _longest_line(path, path.stat().st_mtime_ns, self._max_line_bytes)
+            columns, scan = _json_columns(), _json_scan(path, longest)
         expressions = _expressions(path, columns)
         timestamp = expressions[TIMESTAMP]
         if not is_parquet:  # Parquet's own statistics have told already that none is missing.
@@ -165,11 +183,16 @@ def _json_columns() -> Mapping[str, DuckDBPyType]:
     return {name: json_type(type_) for name, type_ in _wanted().items()}
 
 
-def _json_scan(path: Path) -> str:
+@lru_cache(maxsize=8)  # As below.
+def _longest_line(path: Path, _modified_ns: int, max_bytes: int) -> int:
+    return longest_line(path, max_bytes)
+
+
+def _json_scan(path: Path, longest: int) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
         f"read_json({literal(pattern(path))}, format = 'newline_delimited', records = true, "
-        f"hive_partitioning = false, columns = {{{', '.join(columns)}}})"
+        f"hive_partitioning = false, maximum_object_size = {object_size(longest)}, columns = {{{', '.join(columns)}}})"
     )
 
 
@@ -231,8 +254,8 @@ def _missing(name: str) -> str:
     return f"{name} is missing"
 
 
-def _line_problems(path: Path) -> Iterator[SourceError]:
-    for number, row in json_objects(path):
+def _line_problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
+    for number, row in json_objects(path, max_bytes, half_characters=False):
         for name, type_ in _wanted().items():
             if problem := mismatch(row.get(name), type_, name):
                 yield line_error(path, number, problem)

@@ -1,4 +1,4 @@
-"""Reading JSON lines in Python, each with its number.
+"""Reading JSON lines in Python, each with its number, and none longer than is allowed.
 
 For the sources that need Python anyway (Firestore documents), and for the error path of the others, where the
 first offending line has to be found. What a line must hold is for the source to say.
@@ -8,24 +8,35 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 
 import orjson
 
 from calback_assets.errors import SourceError
 
+_CHUNK = 2**20
 
-def json_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
+
+def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterator[tuple[int, dict[str, object]]]:
     """The objects of a `.jsonl` or `.jsonl.gz` file with their line numbers; blank lines are skipped.
 
+    Args:
+        path: of the file.
+        max_bytes: the longest line that is taken.
+        half_characters: whether half a surrogate pair (U+D83D alone) may stand in a text. No encoding can write it.
+
     Raises:
-        SourceError: a line that is not one JSON object, or a file that cannot be read to its end.
+        SourceError: a line that is not one JSON object or too long, or a file that cannot be read to its end.
     """
-    for number, line in _lines(path):
+    for number, line in _lines(path, max_bytes):
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError:
             value = _leniently(path, number, line)
+            if not half_characters and _has_half(value):
+                raise line_error(path, number, "half of a surrogate pair (\\ud800 to \\udfff), no character") from None
         if not isinstance(value, dict):
             raise line_error(path, number, "not a JSON object")
         yield number, value
@@ -42,6 +53,36 @@ def _leniently(path: Path, number: int, line: bytes) -> object:
         raise line_error(path, number, "not valid JSON in UTF-8") from None
 
 
+def _has_half(value: object) -> bool:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def longest_line(path: Path, max_bytes: int) -> int:
+    """The bytes of a file's longest line, or so many that every line is shorter.
+
+    Raises:
+        SourceError: a line is longer than `max_bytes`. A file that cannot be read is left to its reader.
+    """
+    longest = length = 0
+    chunk_bytes = min(_CHUNK, max_bytes)
+    with suppress(EOFError, zlib.error, OSError), _opened(path) as file:
+        while chunk := file.read(chunk_bytes):
+            if (newline := chunk.find(b"\n")) < 0:
+                length += len(chunk)
+                continue
+            longest = max(longest, length + newline)
+            length = len(chunk) - 1 - chunk.rfind(b"\n")
+    longest = max(longest, length)
+    if longest > max_bytes:
+        for _ in _lines(path, max_bytes):
+            pass  # Until the line is found.
+    return max(longest, chunk_bytes)
+
+
 def line_error(path: Path, number: int, problem: str) -> SourceError:
     """The error for one line, which names the line and never quotes it."""
     return SourceError(f"{path}, line {number}: {problem}. Correct or remove the line, or export the file again.")
@@ -52,14 +93,35 @@ def file_error(path: Path, problem: str) -> SourceError:
     return SourceError(f"{path}: {problem}. Export the file again.")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+        with _opened(path) as file:
+            while line := file.readline(max_bytes + 1):
+                number += 1
+                if len(line) > max_bytes and not line.endswith(b"\n"):
+                    raise SourceError(
+                        f"{path}, line {number}: {len(line) + _rest(file):,} bytes long, and a line is taken up to "
+                        f"{max_bytes:,}. Set CALBACK_MAX_LINE_BYTES to more, or remove the line."
+                    )
                 if not line.isspace():
                     yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise file_error(path, f"the gzip stream is damaged or ends early, after line {number}") from None
     except OSError as error:
         raise SourceError(f"{path}: {error.strerror}. Make the file readable.") from None
+
+
+def _opened(path: Path) -> BufferedReader:
+    # The standard library's own reading of lines from gzip goes through Python for each.
+    return BufferedReader(gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def _rest(file: BufferedReader) -> int:
+    """The bytes of a line that have not been read yet."""
+    count = 0
+    while part := file.readline(_CHUNK):
+        count += len(part.removesuffix(b"\n"))
+        if part.endswith(b"\n"):
+            break
+    return count

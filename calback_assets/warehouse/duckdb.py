@@ -50,8 +50,18 @@ _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
+_HEADER_BYTES = 3 * 4096
 _FOREIGN_DAY = "calback: foreign day"
 _BATCH_ROWS = 32_768
+
+
+_in_use: set[duckdb.DuckDBPyConnection] = set()
+
+
+def break_off() -> None:
+    """End the statements that run in this process, from another thread than theirs, as a signal would: only sooner."""
+    for connection in list(_in_use):
+        connection.interrupt()
 
 
 class DuckDBWarehouse(Warehouse):
@@ -100,23 +110,28 @@ class DuckDBWarehouse(Warehouse):
         """A connection that is closed whatever happens.
 
         Raises:
-            WarehouseError: the file cannot be opened, is no DuckDB file, or stays locked by another process.
+            WarehouseError: the file cannot be opened, is no DuckDB file, or stays locked by another process; or its
+                disk is full.
+            KeyboardInterrupt: a signal came during a statement.
         """
         connection = self._open(read_only=read_only)
+        _in_use.add(connection)
         try:
-            connection.execute(
-                "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
-                "SET write_buffer_row_group_count = 1; "  # Each thread would hold five row groups before it writes one.
-                "SET enable_progress_bar = false"
-            )
-            session = DuckDBSession(connection, self.path, self._dependents, self._subjects)
-            if not read_only:
-                session.prepare()
-            yield session
-            if self._kept and session.days_written > 1:
-                session.settle()
-            self._is_unpurged |= session.is_unpurged
+            with _faults_of_the_machine(self.path):
+                connection.execute(
+                    "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
+                    "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
+                    "SET enable_progress_bar = false"
+                )
+                session = DuckDBSession(connection, self.path, self._dependents, self._subjects)
+                if not read_only:
+                    session.prepare()
+                yield session
+                if self._kept and session.days_written > 1:
+                    session.settle()
+                self._is_unpurged |= session.is_unpurged
         finally:
+            _in_use.discard(connection)
             connection.close()
         if self._kept is None:
             self._purge()
@@ -147,10 +162,27 @@ class DuckDBWarehouse(Warehouse):
             self._make_folder()
         while True:
             before = self._file()
-            connection = self._unlocked(lambda: duckdb.connect(str(self.path), read_only=read_only))
+            connection = self._unlocked(lambda: self._attempt(read_only=read_only))
             if before in (None, self._file()):
                 return connection
             connection.close()  # Of a file that was just written anew: what is opened is the old one, perhaps.
+
+    def _attempt(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        try:
+            return duckdb.connect(str(self.path), read_only=read_only)
+        except duckdb.IOException as error:
+            if read_only or not self._is_stillborn(error):
+                raise
+            self.path.unlink()
+            return duckdb.connect(str(self.path))
+
+    def _is_stillborn(self, error: duckdb.IOException) -> bool:
+        """Whether the file is the beginning of one that never held a table: its disk was full, or its maker killed."""
+        if not re.search("not read enough bytes|not a valid DuckDB", str(error)):
+            return False  # Somebody is making it, perhaps.
+        with self.path.open("rb") as file:
+            head = file.read(_HEADER_BYTES)
+        return len(head) < _HEADER_BYTES and (not head or head[8:12] == b"DUCK")
 
     def _make_folder(self) -> None:
         try:
@@ -191,8 +223,44 @@ class DuckDBWarehouse(Warehouse):
             time.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - not for secrets
 
 
+@contextmanager
+def _faults_of_the_machine(path: Path) -> Iterator[None]:
+    """What is the fault of no data and no query, told as what it is.
+
+    Raises:
+        WarehouseError: the disk is full.
+        KeyboardInterrupt: a signal came.
+    """
+    try:
+        yield
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except RuntimeError as error:
+        if "Query interrupted" in str(error):  # What DuckDB makes of the exception that the signal's handler raises.
+            raise KeyboardInterrupt from None
+        raise
+    except duckdb.Error as error:
+        if full := _full_disk(path, error):
+            raise WarehouseError(full) from None
+        raise
+
+
+def _full_disk(path: Path, error: duckdb.Error) -> str | None:
+    text = str(error)
+    if not re.search("No space left on device|Disk quota exceeded|max_temp_directory_size", text):
+        return None
+    named = re.search('file "([^"]+)"', text)  # The warehouse, its log, or what did not fit into memory.
+    return (
+        f"the disk of {named[1] if named else path} is full; every table is as it was before the day that was being "
+        "written; make room there, or set CALBACK_DUCKDB_PATH to a copy of the warehouse on another disk, and run it "
+        "again"
+    )
+
+
 def _why_unopenable(path: Path, error: duckdb.Error) -> str:
     text = str(error)
+    if full := _full_disk(path, error):
+        return full
     if "not a valid DuckDB" in text:
         return (
             f"{path} is not a DuckDB file; set CALBACK_DUCKDB_PATH to a warehouse, or to a file that does not exist yet"
@@ -261,8 +329,13 @@ class DuckDBSession(Session):
         self.execute("SET threads = 1" if self._is_small else "RESET threads")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows; every statement of a write goes through here."""
-        return self._connection.execute(sql).fetchall()
+        """Run one statement and return its rows; every statement of a write goes through here.
+
+        Raises:
+            WarehouseError: the disk is full, which no reader of files need explain.
+        """
+        with _faults_of_the_machine(self._path):
+            return self._connection.execute(sql).fetchall()
 
     def keep(self, variable: str, value: object, kind: str) -> None:
         """Set a variable of the session, past every statement's text."""
@@ -509,7 +582,8 @@ class DuckDBSession(Session):
             yield
             self.execute("COMMIT")
         except BaseException:
-            self.execute("ROLLBACK")
+            with suppress(duckdb.Error):  # After a fatal error there is none to roll back, nor a way to.
+                self._connection.execute("ROLLBACK")
             raise
 
 

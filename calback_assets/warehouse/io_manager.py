@@ -24,7 +24,7 @@ from dagster import (
     OutputContext,
 )
 
-from calback_assets.errors import ContractError, WarehouseError
+from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day, span
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.firestore import Problem
@@ -146,6 +146,11 @@ class _Write:
         self._requested = (
             [parse_day(key) for key in context.asset_partition_keys] if context.has_asset_partitions else []
         )
+        if table.is_partitioned and not self._requested:
+            raise CalbackError(
+                f"{table.name} is written by days, and this run names none; launch it with a partition, or with a "
+                "range whose first day comes first"
+            )
         self._written: list[Written] = []
         self._facts: dict[date | None, Mapping[str, int | str]] = {}
         self._problems: dict[str, MetadataValue[Any]] = {}

@@ -77,6 +77,7 @@ def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Pat
     [
         ('{"userId": "' + MARK, "not valid JSON from character 12 on"),
         ("null", "not a JSON object"),
+        ({"userId": 1, "not_read": "\udc00"}, "half of a surrogate pair (\\ud800 to \\udfff), no character"),
         ({"userId": None, "date": "2024-03-14"}, "userId is missing"),
         ({"date": "2024-03-14"}, "userId is missing"),
         ({"userId": ""}, "userId is missing"),

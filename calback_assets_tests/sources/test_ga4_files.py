@@ -270,6 +270,7 @@ def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Pat
         ("17", "not a JSON object"),
         ('{"event_name": "open"} {}', "not valid JSON from character 24 on"),
         ("[" * 100_000, "not valid JSON in UTF-8"),
+        (GOOD | {"not_read": "\ud83d"}, "half of a surrogate pair (\\ud800 to \\udfff), no character"),
         (GOOD | {"event_timestamp": 1.5}, "event_timestamp is not an INT64"),
         (GOOD | {"event_timestamp": MARK}, "event_timestamp is not an INT64"),
         (GOOD | {"event_timestamp": None}, "event_timestamp is missing"),
@@ -424,8 +425,8 @@ def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name:
 
 def test_a_line_that_python_reads_and_duckdb_does_not_names_its_file(tmp_path: Path) -> None:
     write_lines(tmp_path / "events_20240313.jsonl", [GOOD])
-    path = write_lines(tmp_path / "events_20240314.jsonl", ['{"user_id": "\\ud800' + MARK + '"}'])
-    path.write_text(path.read_text().replace("{", '{"event_timestamp": 1, "event_name": "open", '))
+    line = GOOD | {"event_params": [{"key": MARK, "value": {"double_value": "1_000"}}]}
+    path = write_lines(tmp_path / "events_20240314.jsonl", [line])
     expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
     assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
 

@@ -547,6 +547,24 @@ def raise_of(desk: Desk, output: object) -> ExecuteInProcessResult:
     )
 
 
+@pytest.mark.parametrize(
+    "tags", [{}, {"dagster/asset_partition_range_start": "2024-01-12", "dagster/asset_partition_range_end": str(DAY)}]
+)
+def test_a_launch_that_names_no_day_says_so(desk: Desk, tags: dict[str, str]) -> None:
+    """As Dagit's launchpad starts it: a job without a partition, or with its range reversed."""
+    with pytest.raises(CalbackError) as caught:
+        materialize(
+            [asset_of(RAW_ACCESS_LOG, lambda: pd.DataFrame([opened("u1")]))],
+            instance=desk.instance,
+            resources={"io_manager": desk.warehouse.io_manager()},
+            tags=tags,
+        )
+    assert str(caught.value) == (
+        "raw_access_log is written by days, and this run names none; launch it with a partition, or with a range whose "
+        "first day comes first"
+    )
+
+
 def test_stale_days_are_rebuilt_in_order_and_reported(desk: Desk, tmp_path: Path) -> None:
     """A query's next run takes along the days that a changed input made stale, and says so."""
     manager = desk.warehouse.io_manager({RAW_ACCESS_LOG.name: [(FREQUENT_USERS.name, SAME_DAY)]})

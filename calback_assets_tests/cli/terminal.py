@@ -1,0 +1,167 @@
+"""Running the `calback` command as a process in a terminal of its own, and interrupting it.
+
+Children come from a fork server that has imported everything, so that dozens of them take seconds; a child is otherwise
+the process that somebody's shell starts: its terminal sends it, and all that it starts, the signals of its keys.
+"""
+
+import multiprocessing
+import os
+import pty
+import random
+import re
+import select
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+
+import duckdb
+
+from calback_assets.tables import TABLES
+
+CTRL_C = b"\x03"
+_PROMPT = b"$ calback\n"
+_PRELOADED = (
+    "calback_assets.assets.raw",
+    "calback_assets.automation.event_log",
+    "calback_assets.cli.erase",
+    "calback_assets.cli.run",
+    "calback_assets.cli.sample",
+    # What `calback_assets.definitions` imports: itself it reads the environment, and is each child's own.
+    "calback_assets.automation.schedules",
+    "calback_assets.sources.access_log_files",
+    "calback_assets.sources.access_log_table",
+    "calback_assets.sources.firestore_files",
+    "calback_assets.sources.ga4_export",
+    "calback_assets.sources.ga4_files",
+    "calback_assets.warehouse.duckdb",
+    "calback_assets.warehouse.io_manager",
+    # What is loaded late.
+    "alembic.command",
+    "matplotlib.figure",
+    "sqlalchemy.dialects.sqlite",
+    "sqlglot.dialects.bigquery",
+    "sqlglot.dialects.duckdb",
+    "sqlglot.typing",
+    "tabulate",
+)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended."""
+
+    code: int | None
+    screen: str
+    seconds: float
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands on the screen, without the terminal's own codes and the ^C that it shows."""
+        plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", self.screen).replace("^C", "")
+        return [line for line in plain.splitlines() if line.strip()]
+
+    @property
+    def error(self) -> str:
+        """The only error, the last line."""
+        assert [line for line in self.lines if line.startswith("error: ")] == self.lines[-1:], self.screen
+        assert "Traceback" not in self.screen, self.screen
+        return self.lines[-1].removeprefix("error: ")
+
+
+@dataclass(frozen=True)
+class Press:
+    """A key, or a signal from elsewhere, so many seconds after the screen shows something."""
+
+    after: float
+    what: bytes | signal.Signals
+    once: str = ""
+
+
+@dataclass
+class Terminal:
+    """Where commands run, on one warehouse."""
+
+    environment: Mapping[str, str]
+    context: ForkServerContext = field(default_factory=lambda: _warmed_up())
+
+    def run(self, *arguments: str, presses: Sequence[Press] = ()) -> Ended:
+        """Run a command to its end."""
+        screen, keyboard = pty.openpty()
+        try:
+            child = self.context.Process(
+                target=_command, args=(os.ttyname(keyboard), dict(self.environment), arguments)
+            )
+            child.start()
+            assert os.read(screen, len(_PROMPT) + 1) == _PROMPT.replace(b"\n", b"\r\n")
+            began = time.monotonic()
+            shown = _watched(child, screen, presses)
+            seconds = time.monotonic() - began
+            child.join()
+        finally:
+            os.close(screen)
+            os.close(keyboard)
+        return Ended(child.exitcode, shown, seconds)
+
+
+def _warmed_up() -> ForkServerContext:
+    """The one fork server that there is."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *_PRELOADED])
+    return context
+
+
+def _command(terminal: str, environment: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Runs in the child."""
+    os.login_tty(os.open(terminal, os.O_RDWR))
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["calback", *arguments]
+    from calback_assets.cli import main
+
+    os.write(1, _PROMPT)
+    main()
+
+
+def _watched(child: ForkServerProcess, screen: int, presses: Sequence[Press]) -> str:
+    """What came to the screen until the child had ended; presses what is to be pressed, one after the other."""
+    shown, due, seen_at = b"", list(presses), None
+    while True:
+        ready, _, _ = select.select([screen, child.sentinel], [], [], 0.002)
+        if screen in ready:
+            shown += os.read(screen, 65_536)
+        elif child.sentinel in ready:
+            return shown.decode()
+        if seen_at is None and due and due[0].once.encode() in shown:
+            seen_at = time.monotonic()
+        if seen_at is not None and time.monotonic() - seen_at > due[0].after:
+            seen_at, what = None, due.pop(0).what
+            if isinstance(what, bytes):
+                os.write(screen, what)
+            else:
+                os.kill(child.pid or 0, what)
+
+
+def moments(seed: int, times: int, until: float) -> list[float]:
+    """Random moments; a failure shows the seed by the name of its test."""
+    generator = random.Random(seed)  # noqa: S311 - not for secrets
+    return [generator.uniform(0, until) for _ in range(times)]
+
+
+def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of a warehouse, and which days it knows, apart from when and by which run they were written."""
+    found = {}
+    with duckdb.connect(str(path), read_only=True) as connection:
+        for table in TABLES.values():
+            columns = ", ".join(f'"{column.name}"' for column in table.columns if not column.wall_clock)
+            found[table.name] = connection.execute(
+                f"SELECT {columns} FROM calback.{table.name} ORDER BY ALL"
+            ).fetchall()
+        found["days"] = connection.execute(
+            "SELECT table_name, event_date, row_count, is_stale FROM calback.partition_ledger ORDER BY ALL"
+        ).fetchall()
+    return found

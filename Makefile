@@ -4,7 +4,9 @@
 # An instance of one's own (DAGSTER_HOME set by the caller) is used as it is; ours is made and kept here.
 DAGSTER_HOME ?= $(CURDIR)/data/dagster
 export DAGSTER_HOME
-export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# uv's cache stands beside what it installs, on the same disk: a home folder may be full, read-only or missing.
+UV_CACHE_DIR ?= $(CURDIR)/.venv/cache
+export UV_CACHE_DIR
 
 bin := .venv/bin
 runtime := .venv/runtime.stamp
@@ -14,12 +16,14 @@ instance := data/dagster/dagster.yaml
 input := $(if $(CALBACK_DATA_DIR),,data/sample/manifest.json)
 caches := .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 
-pip_install := $(bin)/python -m pip install --quiet
-install_package := $(pip_install) --no-deps --no-build-isolation --editable .
-# The build group holds setuptools, which an installation without build isolation takes from the lock.
-compile_lock := $(bin)/uv pip compile pyproject.toml --group build --upgrade --quiet --python-version 3.11 \
-	--python-platform x86_64-manylinux_2_28 --generate-hashes --no-strip-extras \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+# Whatever pip a machine brings installs one package, uv, and that locked uv all others. [tool.uv] is for `make lock`
+# alone: with --require-hashes its constraints would need hashes too. Compiled at once, as pip does: where a machine
+# sets PYTHONDONTWRITEBYTECODE, every start would compile anew.
+install := $(bin)/uv pip install --quiet --no-config --compile-bytecode --python $(bin)/python
+install_package := $(install) --no-deps --no-build-isolation --editable .
+# For every Python from 3.11 on, and of each package one version for all of them.
+compile_lock := $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 .PHONY: help demo ui ui-readonly test test-gcp lint bench lock clean
 .DELETE_ON_ERROR:
@@ -51,9 +55,10 @@ lint: $(dev) ## Check style, types and the direction of imports
 bench: $(dev) ## Run the benchmarks
 	$(bin)/python -m benchmarks
 
-lock: $(dev) ## Resolve both lock files anew from pyproject.toml
-	$(compile_lock) --extra dev --output-file requirements-dev.lock
-	$(compile_lock) --constraint requirements-dev.lock --output-file requirements.lock
+lock: $(bin)/uv ## Resolve the lock files anew from pyproject.toml
+	$(compile_lock) --group installer --output-file requirements-installer.lock
+	$(compile_lock) pyproject.toml --group build --extra dev --output-file requirements-dev.lock
+	$(compile_lock) pyproject.toml --group build --constraint requirements-dev.lock --output-file requirements.lock
 
 clean: ## Remove .venv, data/ and every cache
 	rm -rf .venv data build *.egg-info $(caches)
@@ -66,34 +71,41 @@ $(instance): calback_assets/dagster.yaml
 	mkdir -p $(@D)
 	cp $< $@
 
-$(runtime): requirements.lock pyproject.toml | $(bin)/python
+$(runtime): requirements.lock pyproject.toml | $(bin)/uv
 	@echo "Installing what the platform needs into .venv"
-	$(pip_install) --require-hashes --requirement requirements.lock
+	$(install) --require-hashes --requirement requirements.lock
 	$(install_package)
 	touch $@
 
 # The development lock holds the whole runtime lock, version for version.
-$(dev): requirements-dev.lock pyproject.toml | $(bin)/python
+$(dev): requirements-dev.lock pyproject.toml | $(bin)/uv
 	@echo "Installing what the platform and its checks need into .venv"
-	$(pip_install) --require-hashes --requirement requirements-dev.lock
+	$(install) --require-hashes --requirement requirements-dev.lock
 	$(install_package)
 	touch $(runtime) $@
+
+# Errors alone are printed: a machine's settings of pip may hold what it warns of.
+$(bin)/uv: requirements-installer.lock | $(bin)/python
+	$(bin)/python -m pip install --quiet --quiet --require-hashes --requirement requirements-installer.lock
+	touch $@
 
 # Each candidate is run, not only looked up: pyenv answers to names of Pythons that it does not have.
 # Debian ships venv without ensurepip, which is in a package of its own.
 $(bin)/python:
-	@for python in python3.11 python3 python; do \
-		if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then break; fi; \
+	@for python in python3 python3.13 python3.12 python3.11; do \
+		version=$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null); \
+		case "$$version" in 3.11 | 3.12 | 3.13) break ;; esac; \
 		python=; \
 	done; \
 	if [ -z "$$python" ]; then \
-		echo "Python 3.11 is needed (the locks are resolved for it) and none is on PATH: install it." >&2; exit 1; \
+		echo "Python 3.11, 3.12 or 3.13 is needed and none is on PATH: install one." >&2; exit 1; \
 	fi; \
 	if ! "$$python" -c 'import ensurepip' 2>/dev/null; then \
 		if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
-			echo "$$python cannot make a virtual environment: run 'apt-get install python3.11-venv' as root." >&2; exit 1; \
+			echo "$$python cannot make a virtual environment: run 'apt-get install python$$version-venv' as root." >&2; \
+			exit 1; \
 		fi; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-			apt-get install -y -qq --no-install-recommends python3.11-venv >/dev/null; \
+			apt-get install -y -qq --no-install-recommends "python$$version-venv" >/dev/null; \
 	fi && \
 	"$$python" -m venv .venv

@@ -18,7 +18,7 @@ import pytest
 from dagster import DagsterInstance
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-installer.lock")
 
 # Home folders, scratch folders and mounts: paths that mean something on one machine only.
 MACHINE_PATH = re.compile(r"""(?<![\w.:/>-])/(?:home|root|tmp|Users|work|mnt|srv)/\w""")
@@ -30,9 +30,12 @@ def text(name: str) -> str:
 
 
 def locked_packages(lock: str) -> dict[str, str]:
-    """Each package of a lock file with its entry: name, version and hashes, without uv's comments."""
-    entries = re.split(r"^(?=\w)", re.sub(r"^ *#.*\n", "", text(lock), flags=re.MULTILINE), flags=re.MULTILINE)
-    return {re.split(r"[\[=]", entry)[0]: entry for entry in entries if entry}
+    """Each package of a lock file with its version and hashes, without uv's comments and where it is wanted."""
+    lines = re.sub(r"^ *#.*\n| ; .*(?= \\$)", "", text(lock), flags=re.MULTILINE)
+    entries = re.split(r"^(?=\w)", lines, flags=re.MULTILINE)[1:]
+    packages = {entry.partition("==")[0]: entry for entry in entries}
+    assert len(packages) == len(entries), f"{lock} has a package in two versions"
+    return packages
 
 
 def ignored_folders() -> list[str]:
@@ -66,7 +69,7 @@ def places(pattern: re.Pattern[str]) -> list[str]:
 
 
 def test_the_runtime_lock_is_a_part_of_the_development_lock() -> None:
-    runtime, development = (locked_packages(lock) for lock in LOCKS)
+    runtime, development = locked_packages("requirements.lock"), locked_packages("requirements-dev.lock")
     assert {"dagster", "duckdb", "sqlglot", "setuptools"} <= runtime.keys()
     assert runtime == {name: entry for name, entry in development.items() if name in runtime}
     assert {"pytest", "ruff", "mypy"} <= development.keys() - runtime.keys()
@@ -74,7 +77,7 @@ def test_the_runtime_lock_is_a_part_of_the_development_lock() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_pins_every_package_to_one_version_with_hashes(lock: str) -> None:
-    pinned = re.compile(r"[\w.-]+(\[[\w,-]+\])?==[\w.]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
+    pinned = re.compile(r"[\w.-]+==[\w.]+( \\\n    --hash=sha256:[0-9a-f]{64})+\n")
     assert [name for name, entry in locked_packages(lock).items() if not pinned.fullmatch(entry)] == []
 
 
@@ -84,13 +87,13 @@ def test_a_lock_holds_no_address_and_no_path(lock: str) -> None:
     assert [line for line in lines if re.search(r"//|^-|file:|[ =]/", line)] == []
 
 
-@pytest.mark.parametrize("lock", LOCKS)
-def test_a_lock_holds_every_declared_dependency(lock: str) -> None:
-    project = tomllib.loads(text("pyproject.toml"))["project"]
-    declared = list(project["dependencies"])
-    if lock == "requirements-dev.lock":
-        declared += project["optional-dependencies"]["dev"]
-    assert {re.split(r"[\[<>=]", name)[0] for name in declared} <= locked_packages(lock).keys()
+def test_a_lock_holds_every_declared_dependency() -> None:
+    declared = tomllib.loads(text("pyproject.toml"))
+    runtime = declared["project"]["dependencies"] + declared["dependency-groups"]["build"]
+    development = declared["project"]["optional-dependencies"]["dev"]
+    installer = declared["dependency-groups"]["installer"]
+    for lock, names in zip(LOCKS, (runtime, runtime + development, installer), strict=True):
+        assert {re.split(r"[\[<>=]", name)[0] for name in names} <= locked_packages(lock).keys()
 
 
 def test_no_tool_is_configured_in_both_files() -> None:

@@ -12,6 +12,7 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.raw import raw_assets
+from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
@@ -77,7 +78,7 @@ def build_defs(settings: Settings) -> Definitions:
     """
     partitions = daily_partitions(settings.start_date, settings.end_date, settings.timezone)
     calendar = Calendar(settings.start_date, settings.end_date, settings.timezone)
-    warehouse = warehouse_of(settings)
+    warehouse = warehouse_of(settings, dependents(SQL_ASSETS))
     sources = sources_of(settings)
     parameters = {
         "frequent_min_days": settings.frequent_min_days,

@@ -74,8 +74,9 @@ def serve(
     Raises:
         CalbackError: the daemon ended by itself.
     """
-    # Raises in this thread what Ctrl-C raises, so that a service manager's end is as clean as a person's.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Both raise here: for a server either is the end that was meant, be it a person's or a service manager's.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         daemon = stack.enter_context(_daemon()) if token else None

@@ -351,21 +351,22 @@ class Nights:
     def __init__(self, home: Path, instance: DagsterInstance) -> None:
         self.files = Files(home)
         self._instance = instance
-        self.files.environ = {name: value for name, value in self.files.environ.items() if name != "CALBACK_END_DATE"}
+        environ = {name: value for name, value in self.files.environ.items() if name != "CALBACK_END_DATE"}
+        defs = build_defs(Settings.from_env(environ))
+        self._schedule = defs.resolve_schedule_def("nightly")
+        self._job = defs.resolve_job_def(DAILY_JOB_NAME)
 
     def night(self, today: date) -> list[tuple[str, str, bool]]:
         """The runs of the night in which a day begins: first day, last day, whether it succeeded."""
-        defs = build_defs(Settings.from_env(self.files.environ))
         midnight = datetime(today.year, today.month, today.day, tzinfo=ZoneInfo("Asia/Seoul"))
         context = build_schedule_context(instance=self._instance, scheduled_execution_time=midnight)
-        requests = defs.resolve_schedule_def("nightly").evaluate_tick(context).run_requests or []
-        job = defs.resolve_job_def(DAILY_JOB_NAME)
+        requests = self._schedule.evaluate_tick(context).run_requests or []
         ends = [(request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) for request in requests]
         return [
             (
                 first,
                 last,
-                job.execute_in_process(
+                self._job.execute_in_process(
                     instance=self._instance,
                     tags={RANGE_START_TAG: first, RANGE_END_TAG: last},
                     raise_on_error=False,

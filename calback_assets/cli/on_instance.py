@@ -188,7 +188,7 @@ def raise_failure(result: JobExecutionResult) -> NoReturn:
     if any(cause.cls_name == "OperationalError" and "disk is full" in cause.message for cause in causes):
         raise CalbackError(_full_disk(Path(os.environ["DAGSTER_HOME"])))
     message = _failed_check(result) or _own_message(causes) or f"{causes[-1].cls_name} in a step that ran into a fault"
-    where = "" if message.partition(":")[0] in {step, *TABLES} else f"{step}: "  # One step makes two tables.
+    where = "" if message.startswith((step, *TABLES)) else f"{step}: "  # A step may make tables of other names.
     raise CalbackError(f"{where}{message.rstrip('.')}; details: Dagit run {result.run_id}") from _StepError(
         error.to_string() if error else "no traceback was kept"
     )

@@ -54,8 +54,13 @@ _INSTANCE_SETTINGS = Path(__file__).parents[1] / "dagster.yaml"
 
 
 @contextmanager
-def instance_of(settings: Settings, notes: Console) -> Iterator[DagsterInstance]:
+def instance_of(settings: Settings, notes: Console, *, is_catching: bool = False) -> Iterator[DagsterInstance]:
     """The instance of DAGSTER_HOME, or one beside the warehouse.
+
+    Args:
+        settings: tell where the warehouse is.
+        notes: where to say which folder it is.
+        is_catching: whether what runs print is kept in files, as the instance's settings have it.
 
     Raises:
         CalbackError: DAGSTER_HOME is no folder, or its disk is full.
@@ -72,7 +77,9 @@ def instance_of(settings: Settings, notes: Console) -> Iterator[DagsterInstance]
         # Once a run has begun Dagster captures signals itself, and hands them to the run's steps.
         with (
             capture_interrupts(),
-            DagsterInstance.from_ref(InstanceRef.from_dir(str(home.resolve()), overrides=_UNCAUGHT)) as instance,
+            DagsterInstance.from_ref(
+                InstanceRef.from_dir(str(home.resolve()), overrides={} if is_catching else _UNCAUGHT)
+            ) as instance,
         ):
             yield instance
     except (OSError, DBAPIError) as error:

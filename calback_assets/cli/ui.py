@@ -26,7 +26,7 @@ def open_dagit(
     out = Console(markup=False, highlight=False, soft_wrap=True)
     notes = Console(stderr=True, markup=False, highlight=False, soft_wrap=True)
     shown = f"[{host}]" if ":" in host else host
-    with listening(host, port) as listener, instance_of(settings, notes) as instance:
+    with listening(host, port) as listener, instance_of(settings, notes, is_catching=True) as instance:
         address = f"http://{shown}:{listener.getsockname()[1]}/"
         if is_read_only:
             token, told = None, f"Dagit, for looking only: {address}"

@@ -113,6 +113,8 @@ def test_one_partition_of_one_asset_is_materialized_through_dagit(morning: Morni
     assert shown["row_count"]["intValue"] == 1
     assert shown["files"]["intValue"] == 1
     assert shown["sql"]["mdStr"].startswith("```sql\n")
+    # What the run has printed is kept for whoever looks at it.
+    assert list(morning.dagit.log.parent.glob(f"storage/{run_id}/compute_logs/*.err"))
 
 
 def test_a_backfill_of_a_range_is_one_run(morning: Morning) -> None:

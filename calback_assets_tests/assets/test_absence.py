@@ -359,8 +359,9 @@ class Nights:
     def night(self, today: date) -> list[tuple[str, str, bool]]:
         """The runs of the night in which a day begins: first day, last day, whether it succeeded."""
         midnight = datetime(today.year, today.month, today.day, tzinfo=ZoneInfo("Asia/Seoul"))
-        context = build_schedule_context(instance=self._instance, scheduled_execution_time=midnight)
-        requests = self._schedule.evaluate_tick(context).run_requests or []
+        # Left open, the context would leave its instance as the one that definitions of later tests are loaded with.
+        with build_schedule_context(instance=self._instance, scheduled_execution_time=midnight) as context:
+            requests = self._schedule.evaluate_tick(context).run_requests or []
         ends = [(request.tags[RANGE_START_TAG], request.tags[RANGE_END_TAG]) for request in requests]
         return [
             (

@@ -58,7 +58,8 @@ REWRITTEN = (march(27), march(30))
 
 def evaluate(schedule: ScheduleDefinition, instance: DagsterInstance, moment: datetime) -> list[RunRequest] | str:
     """What the schedule asks for at that moment, or why it asks for nothing."""
-    outcome = schedule.evaluate_tick(build_schedule_context(instance=instance, scheduled_execution_time=moment))
+    with build_schedule_context(instance=instance, scheduled_execution_time=moment) as context:
+        outcome = schedule.evaluate_tick(context)
     if outcome.run_requests:
         assert outcome.skip_message is None
         return list(outcome.run_requests)

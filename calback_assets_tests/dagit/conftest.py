@@ -58,7 +58,7 @@ class Morning:
     """The tick of last midnight."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
     """Once the runs of the missed tick have ended."""
     root = tmp_path_factory.mktemp("dagit")
@@ -93,7 +93,7 @@ class Demo:
     run_id: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """What `make demo` and `make ui-readonly` do, with a smaller sample."""
     root = tmp_path_factory.mktemp("demo")
@@ -110,7 +110,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield Demo(dagit, run_id)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stranger() -> Iterator[Page]:
     """A browser that has no token."""
     if not CHROMIUM.exists():
@@ -140,7 +140,7 @@ def page(morning: Morning, stranger: Page) -> Page:
     return stranger
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[int]:
     """The port of a web server of somebody else's."""
     with foreign_site() as port:

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from types import FrameType
 
 _ASKING = (signal.SIGINT, signal.SIGTERM)
@@ -46,15 +46,28 @@ class _Signals:
                 self._heard += [number for number in os.read(self._pipe, 4096) if number in _ASKING]
         return self._heard
 
-    def stop_at_once(self, stop: Callable[[], None]) -> None:
-        """Call `stop` when a signal comes: no handler runs before a statement in C++ has ended."""
+    @contextmanager
+    def stopping_at_once(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Call `stop` when a signal comes inside: no handler runs before a statement in C++ has ended."""
+        if self._pipe is None:
+            yield
+            return
+        heard, (ended, end) = self._pipe, os.pipe()
 
-        def wait(pipe: int) -> None:
-            select.select([pipe], [], [])
-            stop()
+        def wait() -> None:
+            readable, _, _ = select.select([heard, ended], [], [])
+            if ended not in readable:
+                stop()
 
-        if self._pipe is not None:
-            threading.Thread(target=wait, args=(self._pipe,), daemon=True).start()
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        try:
+            yield
+        finally:
+            # Left alone, it would keep the modules that it knows past the end of the interpreter, and DuckDB says so.
+            os.close(end)
+            waiting.join()
+            os.close(ended)
 
     def _end(self, number: int, _: FrameType | None) -> None:
         if not self.is_at_work:
@@ -97,10 +110,9 @@ def interruptible(said: Callable[[], str], stop: Callable[[], None] | None = Non
     """
     _signals.said = said
     _signals.is_at_work = True
-    if stop:
-        _signals.stop_at_once(stop)
     try:
-        yield
+        with _signals.stopping_at_once(stop) if stop else nullcontext():
+            yield
         go_on()
     except BaseException as error:
         if _signals.heard() or isinstance(error, KeyboardInterrupt):

@@ -81,6 +81,18 @@ def test_what_is_said_to_be_written_is(tmp_path: Path, undisturbed: Undisturbed)
     assert str(last - timedelta(days=1)) <= (said[1] or "2024-01-05") <= str(last)
 
 
+def test_after_its_work_a_command_says_nothing_more(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from calback_assets.cli import main; main()", "run", "--select", "raw_events"],
+        env=environment(undisturbed.data, tmp_path / "warehouse.duckdb"),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # Nor does DuckDB, which counts at the end of the interpreter what somebody still holds.
+    assert done.stderr.splitlines()[-1].startswith("daily_metrics 2024-01-01 to ")
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (TERM, 143)])
 def test_a_command_is_interrupted_while_it_imports(
     tmp_path: Path, undisturbed: Undisturbed, number: signal.Signals, code: int

@@ -90,11 +90,11 @@ def _of_plain(path: Path, objects: _Numbered, _: DocumentCollection) -> Iterator
                 raise UnusableError("an empty string")
             created_at = timestamp(line.get(field := "create_time"))
             updated_at = timestamp(line.get(field := "update_time"))
-            data = line.get(field := "data")
-            if not isinstance(data, dict):
-                raise UnusableError("expected an object with the document's fields")
         except UnusableError as error:
             raise _cannot(path, number, line, _PLAIN, f"{field}: {error}") from None
+        data = line.get("data")
+        if not isinstance(data, dict):
+            raise line_error(path, number, "data: expected an object with the document's fields")
         yield Document(id_, created_at, updated_at, data)
 
 

@@ -133,7 +133,11 @@ def count(value: object) -> int:
 def timestamp(value: object) -> datetime:
     """A point in time; also as JSON exports write it: RFC 3339, BigQuery's own text, or a map of seconds."""
     if isinstance(value, str):
-        value = _from_text(value)
+        text = value
+        try:
+            value = datetime.fromisoformat(text)
+        except ValueError:
+            value = _as_bigquery_prints(text)
     elif isinstance(value, dict):
         value = _from_map(value)
     if not isinstance(value, datetime):
@@ -141,10 +145,10 @@ def timestamp(value: object) -> datetime:
     return _in_utc(value)
 
 
-def _from_text(value: str) -> datetime:
-    """RFC 3339, or as BigQuery prints a TIMESTAMP: `2024-03-01 10:00:00 UTC`."""
+def _as_bigquery_prints(value: str) -> datetime:
+    """`2024-03-01 10:00:00.5 UTC`."""
     try:
-        return datetime.fromisoformat(f"{value[:-4]}+00:00" if value.endswith(" UTC") else value)
+        return datetime.fromisoformat(f"{value.removesuffix(' UTC')}+00:00")
     except ValueError:
         raise UnusableError("a string that is no RFC 3339 timestamp") from None
 

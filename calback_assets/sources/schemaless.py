@@ -161,6 +161,8 @@ def _from_map(value: Mapping[str, object]) -> object:
     """
     if value.keys() == _TYPED and value["__datatype__"] == "timestamp" and isinstance(value["value"], dict):
         value = value["value"]
+    if value.get("type") == "firestore/timestamp/1.0":
+        value = {name: item for name, item in value.items() if name != "type"}
     for seconds, nanoseconds in _SECONDS:
         if value.keys() == {seconds, nanoseconds}:
             return _since_1970(value[seconds], value[nanoseconds])

@@ -148,7 +148,7 @@ def timestamp(value: object) -> datetime:
 def _as_bigquery_prints(value: str) -> datetime:
     """`2024-03-01 10:00:00.5 UTC`."""
     try:
-        return datetime.fromisoformat(f"{value.removesuffix(' UTC')}+00:00")
+        return datetime.fromisoformat(value.replace(" UTC", "+00:00"))
     except ValueError:
         raise UnusableError("a string that is no RFC 3339 timestamp") from None
 

@@ -236,6 +236,8 @@ def test_a_timestamp_before_1970_has_negative_seconds_and_a_fraction_that_is_add
     [
         ("2024-03-01 10:00:00", "a timestamp without a time zone"),
         ("2024-03-01 UTC", "a timestamp without a time zone"),
+        ("2024-03-01 10:00:00 KST", "a string that is no RFC 3339 timestamp"),
+        ("2024-03-01 ", "a string that is no RFC 3339 timestamp"),
         (" UTC", "a string that is no RFC 3339 timestamp"),
         ({"_seconds": 1_709_287_200}, "expected a timestamp, found dict"),
         ({"_seconds": 1, "nanoseconds": 0}, "expected a timestamp, found dict"),

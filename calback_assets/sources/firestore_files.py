@@ -1,28 +1,31 @@
-"""Firestore collections from JSON lines: `{"id", "create_time", "update_time", "data"}`, a document a line.
+"""Firestore collections from JSON files, one for each.
 
-Only the form of a line belongs here; what a document's fields become stands in `firestore`, shared with every
-other way to read documents.
+Which file holds which collection belongs here. The forms of the documents in it stand in `firestore_forms`; what a
+document's fields become in `firestore`, shared with every other way to read documents.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.data_folder import entries, named, refuse_two
-from calback_assets.sources.firestore import Document, DocumentCollection, FirestoreSource, Snapshot
-from calback_assets.sources.json_lines import json_objects, line_error
-from calback_assets.sources.schemaless import UnusableError, string, timestamp
+from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, Snapshot
+from calback_assets.sources.firestore_forms import collection_in, documents_of
 
-_SUFFIXES = (".jsonl", ".jsonl.gz")
+_SUFFIXES = tuple(f"{ending}{packed}" for ending in (".jsonl", ".json", ".ndjson") for packed in ("", ".gz"))
+_OF_THE_EXTENSION = tuple(f"{table}{suffix}" for table in ("_raw_changelog", "_raw_latest") for suffix in _SUFFIXES)
+"""End the names of the tables of firestore-bigquery-export, which begin with anything."""
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """The time of a snapshot without a file; no row carries it, as there are no rows."""
 
 
 class FirestoreFiles(FirestoreSource):
-    """`userCollection.jsonl` and `meetingsCollection.jsonl`, or `.jsonl.gz`, in one folder, whatever their case.
+    """`userCollection.jsonl` and `meetingsCollection.jsonl`, or other endings, in one folder, whatever their case.
 
-    Without a file there are no documents.
+    A file that is named like a table of the extension firestore-bigquery-export tells its collection itself. Without a
+    file there are no documents.
     """
 
     def __init__(
@@ -44,7 +47,8 @@ class FirestoreFiles(FirestoreSource):
 
     def reads(self, parts: Sequence[str]) -> bool:
         """Whether a file below the folder holds one of the collections, by its name in small letters."""
-        return len(parts) == 1 and any(parts[0] in _names(declared) for declared in self._collections.values())
+        is_named = any(parts[0] in _names(declared) for declared in self._collections.values())
+        return len(parts) == 1 and (is_named or parts[0].endswith(_OF_THE_EXTENSION))
 
     def where(self, table: str) -> str:
         """The file that holds, or would hold, the collection of a table."""
@@ -54,7 +58,7 @@ class FirestoreFiles(FirestoreSource):
         """Whether the collection of a table has a file.
 
         Raises:
-            SourceError: it has two.
+            SourceError: it has two, or a changelog does not say whose it is.
         """
         return self._path(table).exists()
 
@@ -67,15 +71,27 @@ class FirestoreFiles(FirestoreSource):
         found = {}
         for table in tables:
             path, declared = self._path(table), self._collections[table]
-            found[table] = declared.snapshot(_documents(path, self._max_line_bytes), _modified_at(path))
+            documents = documents_of(path, declared, self._max_line_bytes) if path.exists() else ()
+            found[table] = declared.snapshot(documents, _modified_at(path))
         return found
 
     def _path(self, table: str) -> Path:
         declared = self._collections[table]
         folder = named(self._folder.parent, self._folder.name)
-        found = [path for path in entries(folder) if path.name.lower() in _names(declared)]
+        found = [path for path in entries(folder) if self._holds(path, declared)]
         refuse_two(found, "collection")
         return found[0] if found else folder / f"{declared.name}{_SUFFIXES[0]}"
+
+    def _holds(self, path: Path, declared: DocumentCollection) -> bool:
+        if not path.name.lower().endswith(_OF_THE_EXTENSION):
+            return path.name.lower() in _names(declared)
+        name, names = collection_in(path, self._max_line_bytes), [known.name for known in self._collections.values()]
+        if name not in names:
+            raise SourceError(
+                f"{path}: its first row has no document_name of {' or '.join(names)}. Give the file the name of its "
+                "collection, or move it out of the data folder."
+            )
+        return name == declared.name
 
 
 def _names(declared: DocumentCollection) -> list[str]:
@@ -85,21 +101,3 @@ def _names(declared: DocumentCollection) -> list[str]:
 
 def _modified_at(path: Path) -> datetime:
     return datetime.fromtimestamp(path.stat().st_mtime, UTC) if path.exists() else _NEVER
-
-
-def _documents(path: Path, max_bytes: int) -> Iterator[Document]:
-    if not path.exists():
-        return
-    for number, line in json_objects(path, max_bytes, half_characters=True):
-        field = ""
-        try:
-            if not (id_ := string(line.get(field := "id"))):
-                raise UnusableError("an empty string")
-            created_at = timestamp(line.get(field := "create_time"))
-            updated_at = timestamp(line.get(field := "update_time"))
-        except UnusableError as error:
-            raise line_error(path, number, f"{field}: {error}") from None
-        data = line.get("data")
-        if not isinstance(data, dict):
-            raise line_error(path, number, "data: expected an object with the document's fields")
-        yield Document(id_, created_at, updated_at, data)

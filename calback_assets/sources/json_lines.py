@@ -7,6 +7,7 @@ first offending line has to be found. What a line must hold is for the source to
 import gzip
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BufferedReader
@@ -16,6 +17,8 @@ import orjson
 
 from calback_assets.errors import SourceError
 
+UNREADABLE = (EOFError, zlib.error, OSError)
+"""What may come of reading; `unreadable` makes one of ours of it."""
 _CHUNK = 2**20
 
 
@@ -69,7 +72,7 @@ def longest_line(path: Path, max_bytes: int) -> int:
     """
     longest = length = 0
     chunk_bytes = min(_CHUNK, max_bytes)
-    with suppress(EOFError, zlib.error, OSError), _opened(path) as file:
+    with suppress(*UNREADABLE), opened(path) as file:
         while chunk := file.read(chunk_bytes):
             if (newline := chunk.find(b"\n")) < 0:
                 length += len(chunk)
@@ -96,7 +99,9 @@ def file_error(path: Path, problem: str) -> SourceError:
 def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
+            if file.peek(len(BOM_UTF8)).startswith(BOM_UTF8):
+                file.read(len(BOM_UTF8))
             while line := file.readline(max_bytes + 1):
                 number += 1
                 if len(line) > max_bytes and not line.endswith(b"\n"):
@@ -106,13 +111,23 @@ def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
                     )
                 if not line.isspace():
                     yield number, line
-    except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise file_error(path, f"the gzip stream is damaged or ends early, after line {number}") from None
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}. Make the file readable.") from None
+    except UNREADABLE as error:
+        raise unreadable(path, number, error) from None
 
 
-def _opened(path: Path) -> BufferedReader:
+def unreadable(path: Path, number: int, error: Exception) -> SourceError:
+    """The error for a file that cannot be read beyond a line."""
+    if isinstance(error, OSError) and not isinstance(error, gzip.BadGzipFile):
+        return SourceError(f"{path}: {error.strerror}. Make the file readable.")
+    return file_error(path, f"the gzip stream is damaged or ends early, after line {number}")
+
+
+def opened(path: Path) -> BufferedReader:
+    """The bytes of a file, of a gzipped one unpacked.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
     # The standard library's own reading of lines from gzip goes through Python for each.
     return BufferedReader(gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 

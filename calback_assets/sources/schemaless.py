@@ -5,13 +5,20 @@ One function for each kind of value that a Firestore field can be declared to ho
 here quotes a value: it may be a person's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 _EXACT_DOUBLE = 2**53
 """Up to here a double holds every integer; beyond, its digits are no longer those that were sent."""
 _INT64_RANGE = range(-(2**63), 2**63)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECONDS = (("_seconds", "_nanoseconds"), ("seconds", "nanoseconds"))
+"""The fields of a timestamp of the Admin SDK and of the client SDK, both of JavaScript, as JSON."""
+_NANOSECONDS = range(10**9)
+_TYPED = {"__datatype__", "value"}
+"""The fields of a value that node-firestore-import-export writes with its type."""
+_OUTSIDE = "a timestamp outside the years 1 to 9999"
 
 
 class UnusableError(Exception):
@@ -124,15 +131,52 @@ def count(value: object) -> int:
 
 
 def timestamp(value: object) -> datetime:
-    """A point in time; also as RFC 3339 text, which is how JSON exports write it."""
+    """A point in time; also as JSON exports write it: RFC 3339, BigQuery's own text, or a map of seconds."""
     if isinstance(value, str):
+        text = value
         try:
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(text)
         except ValueError:
-            raise UnusableError("a string that is no RFC 3339 timestamp") from None
+            value = _as_bigquery_prints(text)
+    elif isinstance(value, dict):
+        value = _from_map(value)
     if not isinstance(value, datetime):
         raise _unusable("a timestamp", value)
     return _in_utc(value)
+
+
+def _as_bigquery_prints(value: str) -> datetime:
+    """`2024-03-01 10:00:00.5 UTC`."""
+    try:
+        return datetime.fromisoformat(value.replace(" UTC", "+00:00"))
+    except ValueError:
+        raise UnusableError("a string that is no RFC 3339 timestamp") from None
+
+
+def _from_map(value: Mapping[str, object]) -> object:
+    """A timestamp as client libraries leave it in JSON; any other map as it is.
+
+    Raises:
+        UnusableError: the seconds or nanoseconds are none.
+    """
+    if value.keys() == _TYPED and value["__datatype__"] == "timestamp" and isinstance(value["value"], dict):
+        value = value["value"]
+    if value.get("type") == "firestore/timestamp/1.0":
+        value = {name: item for name, item in value.items() if name != "type"}
+    for seconds, nanoseconds in _SECONDS:
+        if value.keys() == {seconds, nanoseconds}:
+            return _since_1970(value[seconds], value[nanoseconds])
+    return value
+
+
+def _since_1970(seconds: object, nanoseconds: object) -> datetime:
+    fraction = integer(nanoseconds)
+    if fraction not in _NANOSECONDS:
+        raise UnusableError("a timestamp with nanoseconds that are no part of a second")
+    try:
+        return _EPOCH + timedelta(seconds=integer(seconds), microseconds=fraction // 1000)
+    except OverflowError:
+        raise UnusableError(_OUTSIDE) from None
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -148,4 +192,4 @@ def _in_utc(value: datetime) -> datetime:
     try:
         return value.astimezone(UTC)
     except OverflowError:
-        raise UnusableError("a timestamp outside the years 1 to 9999") from None
+        raise UnusableError(_OUTSIDE) from None

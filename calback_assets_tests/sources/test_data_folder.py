@@ -59,7 +59,8 @@ def test_what_the_sources_read_is_nothing_to_tell_whatever_its_case(tmp_path: Pa
         "analytics/events_20240301.csv",
         "analytics/events_20240301.json.gz",
         "analytics/export.zip",
-        "firestore/userCollection.json",
+        "firestore/userCollection.csv",
+        "firestore/changelog.json",
         "firestore/users.jsonl",
         "firestore/export/userCollection.jsonl",
         "access_log/date=2024-01-05/b.json",
@@ -148,6 +149,14 @@ def test_links_to_files_and_folders_are_followed_once(tmp_path: Path) -> None:
     (data / "analytics").symlink_to(tmp_path / "elsewhere")
     (data / "notes").symlink_to(data)  # Back up: nobody walks in circles.
     assert check(data) is None
+
+
+@pytest.mark.parametrize("packed", ["", ".gz"])
+@pytest.mark.parametrize("ending", ["jsonl", "json", "ndjson"])
+@pytest.mark.parametrize("name", ["userCollection", "MeetingsCollection", "App_raw_changelog", "app_raw_latest"])
+def test_documents_are_read_from_files_of_these_names(tmp_path: Path, name: str, ending: str, packed: str) -> None:
+    touch(tmp_path, f"firestore/{name}.{ending}{packed}")
+    assert check(tmp_path) is None
 
 
 def test_two_names_for_one_thing_are_an_error_that_names_both(tmp_path: Path) -> None:

@@ -200,6 +200,64 @@ def test_a_wrong_field_of_a_meeting_costs_only_itself(
     assert snapshot.problems == (Problem("id2", field, reason),)
 
 
+HALF_PAST = datetime(2024, 3, 1, 10, 0, 0, 500_000, tzinfo=UTC)
+"""1,709,287,200.5 seconds after 1970: 19,783 days of 86,400 seconds, and 10 hours."""
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"_seconds": 1_709_287_200, "_nanoseconds": 500_000_999},
+        {"seconds": 1_709_287_200, "nanoseconds": 500_000_000},
+        {"seconds": 1_709_287_200.0, "nanoseconds": 5e8},
+        {"seconds": 1_709_287_200, "nanoseconds": 500_000_000, "type": "firestore/timestamp/1.0"},
+        {"__datatype__": "timestamp", "value": {"_seconds": 1_709_287_200, "_nanoseconds": 500_000_000}},
+        {"__datatype__": "timestamp", "value": {"seconds": 1_709_287_200, "nanoseconds": 500_000_000}},
+        "2024-03-01 10:00:00.5 UTC",
+        "2024-03-01 10:00:00.500000 UTC",
+        "2024-03-01 10:00:00.500000999 UTC",
+        "2024-03-01 10:00:00.5+00",
+        "2024-03-01T10:00:00.5Z",
+        "2024-03-01T19:00:00.500+09:00",
+    ],
+)
+def test_a_timestamp_is_taken_as_tools_write_it(written: object) -> None:
+    snapshot = meetings(document(MEETING | {"from": written}))
+    assert (only(snapshot)["starts_at"], snapshot.problems) == (HALF_PAST, ())
+
+
+def test_a_timestamp_before_1970_has_negative_seconds_and_a_fraction_that_is_added() -> None:
+    snapshot = meetings(document({"from": {"_seconds": -1, "_nanoseconds": 250_000_000}}))
+    assert only(snapshot)["starts_at"] == datetime(1969, 12, 31, 23, 59, 59, 250_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("2024-03-01 10:00:00", "a timestamp without a time zone"),
+        ("2024-03-01 UTC", "a timestamp without a time zone"),
+        ("2024-03-01 10:00:00 KST", "a string that is no RFC 3339 timestamp"),
+        ("2024-03-01 ", "a string that is no RFC 3339 timestamp"),
+        (" UTC", "a string that is no RFC 3339 timestamp"),
+        ({"_seconds": 1_709_287_200}, "expected a timestamp, found dict"),
+        ({"_seconds": 1, "nanoseconds": 0}, "expected a timestamp, found dict"),
+        ({"seconds": 1, "nanoseconds": 0, "zone": MARK}, "expected a timestamp, found dict"),
+        ({"seconds": 1, "nanoseconds": 0, "type": MARK}, "expected a timestamp, found dict"),
+        ({"seconds": MARK, "nanoseconds": 0}, "expected an integer, found str"),
+        ({"seconds": 1.5, "nanoseconds": 0}, "expected an integer, found float"),
+        ({"seconds": 1, "nanoseconds": 10**9}, "a timestamp with nanoseconds that are no part of a second"),
+        ({"seconds": 1, "nanoseconds": -1}, "a timestamp with nanoseconds that are no part of a second"),
+        ({"seconds": 253_402_300_800, "nanoseconds": 0}, "a timestamp outside the years 1 to 9999"),
+        ({"__datatype__": "geopoint", "value": {"_seconds": 1, "_nanoseconds": 0}}, "expected a timestamp, found dict"),
+        ({"__datatype__": "timestamp", "value": MARK}, "expected a timestamp, found dict"),
+    ],
+)
+def test_what_only_looks_like_a_timestamp_costs_the_field(written: object, reason: str) -> None:
+    snapshot = meetings(document({"from": written}))
+    assert only(snapshot)["starts_at"] is None
+    assert snapshot.problems == (Problem("id1", "from", reason),)
+
+
 def test_an_empty_collection_has_the_contract_s_columns_and_types() -> None:
     empty = meetings()
     assert (empty.rows.num_rows, empty.documents, empty.snapshot_at) == (0, 0, READ)

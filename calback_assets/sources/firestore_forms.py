@@ -1,0 +1,227 @@
+"""The forms in which tools write the documents of a collection into a file, each as documents.
+
+What tells a form and what its objects mean belongs here. How objects stand in a file is for `json_files` to know, what
+a document's fields become for `firestore`.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import TypeAlias
+
+from calback_assets.errors import SourceError
+from calback_assets.sources.firestore import Document, DocumentCollection
+from calback_assets.sources.json_files import objects_of
+from calback_assets.sources.json_lines import line_error
+from calback_assets.sources.schemaless import Foreign, UnusableError, string, timestamp
+
+_Object: TypeAlias = Mapping[str, object]
+_Numbered: TypeAlias = Iterable[tuple[int, _Object]]
+_CREATE, _DELETE = "CREATE", "DELETE"
+_OPERATIONS = ("IMPORT", _CREATE, "UPDATE", _DELETE)
+"""What a row of a changelog stands for; of two rows of one moment the later in this order holds."""
+_NAME = re.compile(r"projects/[^/]+/databases/[^/]+/documents/(?P<collection>[^/]+)/(?P<id>[^/]+)", re.DOTALL)
+_FOREIGN = {"bytesValue": "bytes", "geoPointValue": "geo_point", "mapValue": "map", "referenceValue": "reference"}
+_NO_VALUE = "no value of Firestore's REST form"
+
+
+@dataclass(frozen=True)
+class _Form:
+    name: str
+    marks: Collection[str]
+    """An object with one of these fields is of this form."""
+    documents: Callable[[Path, _Numbered, DocumentCollection], Iterator[Document]]
+
+    def has(self, found: _Object) -> bool:
+        return any(mark in found for mark in self.marks)
+
+
+def documents_of(path: Path, collection: DocumentCollection, max_bytes: int) -> Iterator[Document]:
+    """The documents of a file, whose first object tells the form of all.
+
+    Args:
+        path: of the file.
+        collection: whose documents they are.
+        max_bytes: the longest line, or object, that is taken.
+
+    Raises:
+        SourceError: an object that is no document or of another form, or a file that cannot be read to its end.
+    """
+    objects = objects_of(path, max_bytes)
+    first = next(objects, None)
+    return _form_of(first[1]).documents(path, chain([first], objects), collection) if first else iter(())
+
+
+def collection_in(path: Path, max_bytes: int) -> str | None:
+    """Which collection a changelog is of, by its first row; None where there is no such row.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    for _, row in objects_of(path, max_bytes):
+        name = row.get("document_name")
+        found = _NAME.fullmatch(name) if isinstance(name, str) else None
+        return found["collection"] if found else None
+    return None
+
+
+def _form_of(found: _Object) -> _Form:
+    return next((form for form in _FORMS if form.has(found)), _PLAIN)
+
+
+def _cannot(path: Path, number: int, found: _Object, form: _Form, problem: str) -> SourceError:
+    """The error for an object that is not what it should be: what is wrong, or that it is of another form."""
+    other = _form_of(found)
+    if other is not form and (other is not _PLAIN or "id" in found):
+        problem = f"of the form {other.name}, and what stands before it of the form {form.name}: a file has one form"
+    return line_error(path, number, problem)
+
+
+def _of_plain(path: Path, objects: _Numbered, _: DocumentCollection) -> Iterator[Document]:
+    """`{"id", "create_time", "update_time", "data"}`."""
+    for number, line in objects:
+        field = ""
+        try:
+            if not (id_ := string(line.get(field := "id"))):
+                raise UnusableError("an empty string")
+            created_at = timestamp(line.get(field := "create_time"))
+            updated_at = timestamp(line.get(field := "update_time"))
+        except UnusableError as error:
+            raise _cannot(path, number, line, _PLAIN, f"{field}: {error}") from None
+        data = line.get("data")
+        if not isinstance(data, dict):
+            raise line_error(path, number, "data: expected an object with the document's fields")
+        yield Document(id_, created_at, updated_at, data)
+
+
+def _of_rest(path: Path, objects: _Numbered, collection: DocumentCollection) -> Iterator[Document]:
+    """`{"name", "fields", "createTime", "updateTime"}`."""
+    for number, found in objects:
+        try:
+            yield _rest_document(found, collection)
+        except UnusableError as error:
+            raise _cannot(path, number, found, _REST, error.reason) from None
+
+
+def _of_rest_pages(path: Path, objects: _Numbered, collection: DocumentCollection) -> Iterator[Document]:
+    """`{"documents": […], "nextPageToken"}`, as many as there are pages; the last page may be empty."""
+    goes_on: object = None
+    for number, page in objects:
+        documents = page.get("documents", [])
+        if not isinstance(documents, list) or not page.keys() <= {"documents", "nextPageToken"}:
+            raise _cannot(path, number, page, _REST_PAGES, "not a page of documents and nothing else")
+        for index, found in enumerate(documents):
+            try:
+                yield _rest_document(found, collection)
+            except UnusableError as error:
+                raise line_error(path, number, f"documents[{index}]: {error}") from None
+        goes_on = page.get("nextPageToken")
+    if goes_on:
+        raise SourceError(
+            f"{path}: the last page has a nextPageToken, so documents are missing. Ask for the pages that follow, and "
+            "append them to the file."
+        )
+
+
+def _rest_document(found: object, collection: DocumentCollection) -> Document:
+    """A document.
+
+    Raises:
+        UnusableError: it is none; says which field.
+    """
+    if not isinstance(found, dict):
+        raise UnusableError("expected an object")
+    field = ""
+    try:
+        id_ = _id_in(found.get(field := "name"), collection)
+        created_at = timestamp(found.get(field := "createTime"))
+        updated_at = timestamp(found.get(field := "updateTime"))
+        fields = found.get(field := "fields", {})
+        if not isinstance(fields, dict):
+            raise UnusableError("expected an object with the document's fields")
+    except UnusableError as error:
+        raise UnusableError(f"{field}: {error}") from None
+    data = {name: _rest_value(fields[name]) for name in collection.fields if name in fields}
+    return Document(id_, created_at, updated_at, data)
+
+
+def _rest_value(value: object) -> object:
+    """A value of Firestore's REST API as the live Firestore gives it; what is none is told by its kind alone."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return Foreign(_NO_VALUE)
+    ((kind, content),) = value.items()
+    try:
+        match kind, content:
+            case "nullValue", _:
+                return None
+            case ("booleanValue", bool()) | ("stringValue", str()) | ("doubleValue", int() | float()):
+                return content
+            case ("doubleValue", "NaN" | "Infinity" | "-Infinity"):
+                return float(content)
+            case "integerValue", str():
+                return int(content)
+            case "timestampValue", str():
+                return timestamp(content)
+            case "arrayValue", dict():
+                return [_rest_value(item) for item in content.get("values", ())]
+    except (ValueError, UnusableError):
+        return Foreign(_NO_VALUE)
+    return Foreign(_FOREIGN.get(kind, _NO_VALUE))
+
+
+def _of_changelog(path: Path, objects: _Numbered, collection: DocumentCollection) -> Iterator[Document]:
+    """`{"document_name", "timestamp", "operation", "data"}`: the latest row of each document, unless it is a deletion.
+
+    Rows of one moment are taken in the order of `_OPERATIONS`, then of their data: not in that of the file, which
+    BigQuery does not keep. The texts of all documents stand in memory together, however many rows there are.
+    """
+    latest: dict[str, tuple[datetime, int, str, int]] = {}
+    made: dict[str, tuple[bool, datetime]] = {}
+    for number, row in objects:
+        field = ""
+        try:
+            id_ = _id_in(row.get(field := "document_name"), collection)
+            at = timestamp(row.get(field := "timestamp"))
+            operation = string(row.get(field := "operation"))
+            if operation not in _OPERATIONS:
+                raise UnusableError(f"none of {', '.join(_OPERATIONS)}")
+            data = "" if operation == _DELETE else string(row.get(field := "data"))
+        except UnusableError as error:
+            raise _cannot(path, number, row, _CHANGELOG, f"{field}: {error}") from None
+        change = (at, _OPERATIONS.index(operation), data, number)
+        latest[id_] = max(change, latest.get(id_, change))
+        # What is known of a document begins with its creation; only without one with the first that is heard of it.
+        beginning = (operation != _CREATE, at)
+        made[id_] = min(beginning, made.get(id_, beginning))
+    for id_, (updated_at, operation_rank, text, number) in latest.items():
+        if _OPERATIONS[operation_rank] != _DELETE:
+            yield Document(id_, made[id_][1], updated_at, _data_in(path, number, text))
+
+
+def _data_in(path: Path, number: int, text: str) -> Mapping[str, object]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise line_error(path, number, "data: expected an object with the document's fields, as text")
+    return data
+
+
+def _id_in(name: object, collection: DocumentCollection) -> str:
+    """The id in the name of a document: `projects/p/databases/(default)/documents/userCollection/id`."""
+    found = _NAME.fullmatch(string(name))
+    if not found or found["collection"] != collection.name:
+        raise UnusableError(f"not the name of a document of {collection.name}")
+    return found["id"]
+
+
+_PLAIN = _Form('{"id", "create_time", "update_time", "data"}', (), _of_plain)
+_REST = _Form('{"name", "fields", "createTime", "updateTime"}', ("createTime", "updateTime"), _of_rest)
+_REST_PAGES = _Form('{"documents"}', ("documents",), _of_rest_pages)
+_CHANGELOG = _Form('{"document_name", "timestamp", "operation", "data"}', ("document_name",), _of_changelog)
+_FORMS = (_REST, _REST_PAGES, _CHANGELOG)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -44,12 +45,19 @@ from calback_assets.sources.json_lines import file_error, json_objects, line_err
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
-_NAME = re.compile(r"(?P<table>events_.*?)\.(?P<kind>parquet|jsonl|jsonl\.gz)")
-"""In small letters."""
+_ENDING = r"\.(parquet|(json|jsonl|ndjson)(\.gz)?)"
+_FILE = re.compile(rf"(?P<table>events_.*?)([-_.]?\d{{12}})?{_ENDING}", re.ASCII)
+_FOLDER = re.compile("events_.*")
+_SHARD = re.compile(rf"(.*\D)?\d{{12}}{_ENDING}", re.ASCII)
+"""In a folder of the table's own. All in small letters."""
+_NUMBER = re.compile(r"\d{12}(?=\D*$)", re.ASCII)
+"""What BigQuery writes for the `*` that it is given; it counts from 0."""
+Files: TypeAlias = tuple[Path, ...]
+"""One table's: its shards in their order, or the one file."""
 
 
 class Ga4Files:
-    """The export's tables in one folder, `events_YYYYMMDD` and `events_intraday_YYYYMMDD`, a file each."""
+    """The export's tables in one folder: each a file, or shards there or in a folder of the table's own."""
 
     def __init__(
         self,
@@ -74,40 +82,48 @@ class Ga4Files:
     @staticmethod
     def reads(parts: Sequence[str]) -> bool:
         """Whether a file below the folder is one of the export's, or should be: `look` tells what is wrong with it."""
-        return len(parts) == 1 and _NAME.fullmatch(parts[0]) is not None
+        match parts:
+            case [name]:
+                return _FILE.fullmatch(name) is not None
+            case [folder, name]:
+                return bool(_FOLDER.fullmatch(folder) and _SHARD.fullmatch(name))
+        return False
 
     def look(self, _since: date) -> "FoundFiles":
         """The files that are there.
 
         Raises:
-            SourceError: a name that tells no export date, or two files for one table.
+            SourceError: a name that tells no export date, a shard that is missing, or one table in two forms.
         """
         folder = named(self._folder.parent, self._folder.name)
-        found: dict[ExportTable, list[Path]] = {}
-        for path in entries(folder):
-            match = _NAME.fullmatch(path.name.lower())
-            if match is None:
-                continue  # What nobody reads is the data folder's business.
-            table = table_named(match["table"])
+        found: dict[ExportTable, dict[Path, dict[int, list[Path]]]] = {}
+        for path, name in _files(folder):
+            table = table_named(name)
             if table is None:
                 raise SourceError(
                     f"{path}: the name tells no export date, so no day would read it. "
-                    "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+                    "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named."
                 )
-            found.setdefault(table, []).append(path)
-        for paths in found.values():
-            refuse_two(paths, "export table")
-        files = {table: path for table, (path,) in found.items()}
+            number = _NUMBER.search(path.name)
+            form = folder / _NUMBER.sub("*", str(path.relative_to(folder)).lower())
+            shards = found.setdefault(table, {}).setdefault(form, {})
+            shards.setdefault(int(number[0]) if number else 0, []).append(path)
+        for forms in found.values():
+            for shards in forms.values():
+                for paths in shards.values():
+                    refuse_two(paths, "export table")
+            refuse_two(list(forms), "export table")
+        files = {table: _whole(shards) for table, forms in found.items() for shards in forms.values()}
         return FoundFiles(folder, files, self._zone, self._now, self._max_line_bytes)
 
 
-class FoundFiles(FoundExport[Path]):
+class FoundFiles(FoundExport[Files]):
     """The export's files, which are opened when a day is asked for."""
 
     def __init__(
         self,
         folder: Path,
-        found: Mapping[ExportTable, Path],
+        found: Mapping[ExportTable, Files],
         zone: ZoneInfo,
         now: Callable[[], datetime],
         max_line_bytes: int,
@@ -124,18 +140,18 @@ class FoundFiles(FoundExport[Path]):
         Raises:
             SourceError: a file that is not what its name says, or has a line that is too long.
         """
-        files = self.of(day)
-        queries = {path: self._query(path, table, day) for table, path in files}
+        tables = self.of(day)
 
         def explain(error: Exception) -> SourceError:
+            queries = {path: self._query((path,), table, day) for table, files in tables for path in files}
             return explanation(queries, lambda path: _line_problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(queries.values()) or _no_rows(),
+            sql="\nUNION ALL\n".join(self._query(files, table, day) for table, files in tables) or _no_rows(),
             explain=explain,
             facts={
-                "files": ", ".join(path.name for _, path in files) or "none",
-                "intraday_files": sum(table.is_intraday for table, _ in files),
+                "files": ", ".join(_read(table, files) for table, files in tables) or "none",
+                "kinds": self.kinds(day),
             },
         )
 
@@ -144,24 +160,65 @@ class FoundFiles(FoundExport[Path]):
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _query(self, path: Path, table: ExportTable, day: date) -> str:
+    def _query(self, files: Files, table: ExportTable, day: date) -> str:
         start, end = timestamps_of(day, self._zone)
         is_final = table.is_final(self._now().astimezone(self._zone).date())
-        is_parquet = path.suffix.lower() == ".parquet"
-        if is_parquet:
-            columns = _parquet_columns(self._engine, path, path.stat().st_mtime_ns)
-            scan = f"read_parquet({literal(pattern(path))})"
+        modified = tuple(path.stat().st_mtime_ns for path in files)
+        selects = []
+        if _is_parquet(files[0]):
+            scans = _parquet_scans(self._engine, files, modified)
         else:
-            longest = _longest_line(path, path.stat().st_mtime_ns, self._max_line_bytes)
-            columns, scan = _json_columns(), _json_scan(path, longest)
-        expressions = _expressions(path, columns)
-        timestamp = expressions[TIMESTAMP]
-        if not is_parquet:  # Parquet's own statistics have told already that none is missing.
-            timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
-        expressions[EVENT_DATE] = f"DATE '{day}'"
-        expressions["is_final"] = str(is_final).lower()
-        selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
-        return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}"
+            scans = [
+                (files[0], _json_columns(), _json_scan(files, _longest_line(files, modified, self._max_line_bytes)))
+            ]
+        for path, columns, scan in scans:
+            expressions = _expressions(path, columns)
+            timestamp = expressions[TIMESTAMP]
+            if not _is_parquet(path):  # Parquet's own statistics have told already that none is missing.
+                timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
+            expressions[EVENT_DATE] = f"DATE '{day}'"
+            expressions["is_final"] = str(is_final).lower()
+            selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
+            selects.append(f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}")
+        return "\nUNION ALL\n".join(selects)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The export's files, each with its table's name in small letters; the rest is the data folder's business."""
+    for path in entries(folder):
+        name = path.name.lower()
+        if path.is_dir() and _FOLDER.fullmatch(name):
+            for shard in entries(path):
+                if _SHARD.fullmatch(shard.name.lower()) and shard.is_file():
+                    yield shard, name
+        elif (match := _FILE.fullmatch(name)) and path.is_file():
+            yield path, match["table"]
+
+
+def _whole(shards: Mapping[int, Sequence[Path]]) -> Files:
+    """The shards in their order.
+
+    Raises:
+        SourceError: one is missing before the last; whether there should be more behind it no file tells.
+    """
+    files = tuple(path for number in sorted(shards) for path in shards[number])
+    for number in range(len(files)):
+        if number not in shards:
+            missing = files[-1].with_name(_NUMBER.sub(f"{number:012}", files[-1].name))
+            raise SourceError(
+                f"{missing}: this shard is missing, and a later one of its table is there. Fetch it from the bucket, "
+                "or export the table again."
+            )
+    return files
+
+
+def _read(table: ExportTable, files: Files) -> str:
+    """What a table was read from, for people."""
+    return files[0].name if len(files) == 1 else f"{len(files)} shards of {table.name}"
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
 
 
 @cache
@@ -184,20 +241,39 @@ def _json_columns() -> Mapping[str, DuckDBPyType]:
 
 
 @lru_cache(maxsize=8)  # As below.
-def _longest_line(path: Path, _modified_ns: int, max_bytes: int) -> int:
-    return longest_line(path, max_bytes)
+def _longest_line(files: Files, _modified_ns: tuple[int, ...], max_bytes: int) -> int:
+    return max(longest_line(path, max_bytes) for path in files)
 
 
-def _json_scan(path: Path, longest: int) -> str:
+def _json_scan(files: Files, longest: int) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
-        f"read_json({literal(pattern(path))}, format = 'newline_delimited', records = true, "
+        f"read_json({_list(files)}, format = 'newline_delimited', records = true, "
         f"hive_partitioning = false, maximum_object_size = {object_size(longest)}, columns = {{{', '.join(columns)}}})"
     )
 
 
+def _list(files: Sequence[Path]) -> str:
+    return f"[{', '.join(literal(pattern(path)) for path in files)}]"
+
+
 @lru_cache(maxsize=8)  # A day, the one before it and the one after it read the same files.
-def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path, _modified_ns: int) -> Mapping[str, DuckDBPyType]:
+def _parquet_scans(
+    engine: duckdb.DuckDBPyConnection, files: Files, _modified_ns: tuple[int, ...]
+) -> list[tuple[Path, Mapping[str, DuckDBPyType], str]]:
+    """A scan for all files that have the same columns, with these and the first file.
+
+    Raises:
+        SourceError: not a whole Parquet file, or one without what every event has.
+    """
+    alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    columns = {path: _parquet_columns(engine, path) for path in files}
+    for path in files:
+        alike.setdefault(tuple((name, str(type_)) for name, type_ in columns[path].items()), []).append(path)
+    return [(paths[0], columns[paths[0]], f"read_parquet({_list(paths)})") for paths in alike.values()]
+
+
+def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, DuckDBPyType]:
     """The file's columns, from its footer alone.
 
     Raises:

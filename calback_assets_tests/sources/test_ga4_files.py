@@ -109,7 +109,7 @@ FULL_EVENT = {
 }
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "json", "json.gz", "ndjson", "ndjson.gz"])
 def test_a_json_row_becomes_an_event_of_the_contract_with_missing_fields_null(tmp_path: Path, suffix: str) -> None:
     write_lines(tmp_path / f"events_20240314.{suffix}", [FULL_ROW, "", GOOD])
     full, sparse = read(tmp_path)
@@ -225,17 +225,181 @@ def test_a_day_on_which_the_clock_changes_has_its_own_length(tmp_path: Path, day
     assert names(read(tmp_path, day, timezone="Europe/Berlin")) == ["first", "last"]
 
 
-def test_the_daily_table_wins_over_the_intraday_table_of_its_date(tmp_path: Path) -> None:
-    write_lines(tmp_path / "events_intraday_20240314.jsonl", [GOOD | {"event_name": "partial"}])
-    (event,) = read(tmp_path)
-    assert (event["event_name"], event["is_final"]) == ("partial", False)
-    facts = files(tmp_path).look(DAY).day(DAY).facts
-    assert facts == {"files": "events_intraday_20240314.jsonl", "intraday_files": 1}
+def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(tmp_path: Path) -> None:
+    for name, kind in (("intraday_20240314", "intraday"), ("fresh_20240314", "fresh"), ("20240314", "daily")):
+        write_lines(tmp_path / f"events_{name}.jsonl", [GOOD | {"event_name": kind}])
+        (event,) = read(tmp_path)
+        assert (event["event_name"], event["is_final"]) == (kind, kind == "daily")
+        assert files(tmp_path).look(DAY).day(DAY).facts == {
+            "files": f"events_{name}.jsonl",
+            "kinds": f"{kind} 2024-03-14",
+        }
 
-    write_lines(tmp_path / "events_20240314.jsonl.gz", [GOOD | {"event_name": "complete"}])
-    (event,) = read(tmp_path)
-    assert (event["event_name"], event["is_final"]) == ("complete", True)
-    assert files(tmp_path).look(DAY).day(DAY).facts == {"files": "events_20240314.jsonl.gz", "intraday_files": 0}
+
+@pytest.mark.parametrize("kind", ["", "fresh_", "intraday_"])
+def test_a_date_of_any_kind_is_there_and_the_last_and_lacked_by_its_name_as_a_daily_table(
+    tmp_path: Path, kind: str
+) -> None:
+    write_lines(tmp_path / f"events_{kind}20240313" / "000000000000.json", [GOOD])
+    write_lines(tmp_path / f"events_{kind}20240315-000000000000.json", [GOOD])
+    found = files(tmp_path).look(DAY)
+    assert found.last == date(2024, 3, 15)
+    assert [found.has(date(2024, 3, day)) for day in (12, 13, 14, 15)] == [False, True, False, True]
+    assert found.lacks(date(2024, 3, 13)) == ["events_20240312", "events_20240314"]
+    assert found.lacks(date(2024, 3, 14)) == []
+    assert found.day(DAY).facts["kinds"] == f"{kind[:-1] or 'daily'} 2024-03-13, {kind[:-1] or 'daily'} 2024-03-15"
+
+
+def test_a_folder_without_a_shard_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "events_20240314").mkdir()
+    (tmp_path / "events_20240314" / "_SUCCESS").touch()
+    assert not files(tmp_path).look(DAY).has(DAY)
+
+
+SHARDED = [
+    "events_20240314-{}",
+    "events_20240314_{}",
+    "events_20240314{}",
+    "EVENTS_20240314/{}",
+    "events_20240314/part-{}",
+    "events_20240314/events_20240314-{}",
+    "events_fresh_20240314_{}",
+    "events_fresh_20240314/{}",
+    "events_intraday_20240314-{}",
+    "events_intraday_20240314/{}",
+]
+"""The places that people give `bq extract`, with a `*` for the number."""
+
+
+@pytest.mark.parametrize("ending", ["json", "NDJSON", "jsonl.gz", "json.gz", "parquet"])
+@pytest.mark.parametrize("place", SHARDED)
+def test_all_shards_of_a_table_are_one_table(tmp_path: Path, place: str, ending: str) -> None:
+    for number in range(11):
+        path = tmp_path / f"{place.format(f'{number:012}')}.{ending}"
+        path.parent.mkdir(exist_ok=True)
+        if ending == "parquet":
+            write_parquet(path, {"event_timestamp": [NOON, NOON], "event_name": [f"{number:02} a", f"{number:02} b"]})
+        else:
+            write_lines(path, [GOOD | {"event_name": f"{number:02} a"}, "", GOOD | {"event_name": f"{number:02} b"}])
+    assert names(read(tmp_path)) == [f"{number:02} {letter}" for number in range(11) for letter in "ab"]
+    kind = next((kind for kind in ("fresh", "intraday") if kind in place), "daily")
+    name = "events_20240314" if kind == "daily" else f"events_{kind}_20240314"
+    assert files(tmp_path).look(DAY).day(DAY).facts == {
+        "files": f"11 shards of {name}",
+        "kinds": f"{kind} 2024-03-14",
+    }
+
+
+def test_one_shard_alone_is_a_table_and_an_empty_one_holds_nothing(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240314-000000000000.json", [GOOD])
+    assert names(read(tmp_path)) == ["open"]
+    (tmp_path / "events_20240314-000000000001.json").touch()
+    assert names(read(tmp_path)) == ["open"]
+
+
+def test_shards_of_parquet_that_differ_in_columns_are_each_read_as_they_are(tmp_path: Path) -> None:
+    first = {"event_timestamp": [NOON], "event_name": ["a"], "user_id": ["u1"]}
+    write_parquet(tmp_path / "events_20240314-000000000000.parquet", first)
+    write_parquet(tmp_path / "events_20240314-000000000001.parquet", {"event_name": ["b"], "event_timestamp": [NOON]})
+    write_parquet(tmp_path / "events_20240314-000000000002.parquet", first | {"user_id": [2], "event_name": ["c"]})
+    assert {event["event_name"]: event["user_id"] for event in read(tmp_path)} == {"a": "u1", "b": None, "c": "2"}
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (["events_20240314-000000000001.json.gz"], "events_20240314-000000000000.json.gz"),
+        (
+            [f"events_fresh_20240314_{number:012}.parquet" for number in (0, 1, 3, 5)],
+            "events_fresh_20240314_000000000002.parquet",
+        ),
+        (
+            ["events_20240314/000000000000.json", "events_20240314/000000000002.json"],
+            "events_20240314/000000000001.json",
+        ),
+        (["events_20240314-999999999999.json"], "events_20240314-000000000000.json"),
+    ],
+)
+def test_a_hole_in_the_numbers_is_an_error_that_names_the_missing_shard(
+    tmp_path: Path, there: list[str], missing: str
+) -> None:
+    for name in there:
+        write_lines(tmp_path / name, [GOOD])
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).look(DAY)
+    assert str(caught.value) == (
+        f"{tmp_path / missing}: this shard is missing, and a later one of its table is there. Fetch it from the "
+        "bucket, or export the table again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "forms"),
+    [
+        (
+            "events_20240314-000000000000.json",
+            "events_20240314.json",
+            "events_20240314-*.json and events_20240314.json",
+        ),
+        (
+            "events_20240314-000000000000.json",
+            "events_20240314-000000000001.json.gz",
+            "events_20240314-*.json and events_20240314-*.json.gz",
+        ),
+        (
+            "events_20240314-000000000000.parquet",
+            "events_20240314_000000000001.parquet",
+            "events_20240314-*.parquet and events_20240314_*.parquet",
+        ),
+        (
+            "events_20240314/000000000000.parquet",
+            "events_20240314/000000000001.json",
+            "*.parquet and *.json",
+        ),
+        (
+            "events_20240314/000000000000.parquet",
+            "events_20240314.parquet",
+            "events_20240314/*.parquet and events_20240314.parquet",
+        ),
+        (
+            "EVENTS_20240314/000000000000.json",
+            "events_20240314/000000000000.json",
+            "EVENTS_20240314/000000000000.json and events_20240314/000000000000.json",
+        ),
+    ],
+)
+def test_one_table_in_two_forms_is_an_error_that_names_both(
+    tmp_path: Path, first: str, second: str, forms: str
+) -> None:
+    write_lines(tmp_path / first, [GOOD])
+    write_lines(tmp_path / second, [GOOD])
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).look(DAY)
+    folder = tmp_path / "events_20240314" if forms.startswith("*") else tmp_path
+    assert str(caught.value) == f"{folder}: {forms} hold the same export table. Remove one of them."
+
+
+@pytest.mark.parametrize("place", ["events_20240314-{}", "events_20240314/{}"])
+def test_a_bad_line_of_a_shard_is_named(tmp_path: Path, place: str) -> None:
+    shards = [tmp_path / f"{place.format(f'{number:012}')}.json.gz" for number in range(3)]
+    for path in shards:
+        write_lines(path, [GOOD])
+    write_lines(shards[1], [GOOD, "", GOOD | {"event_timestamp": MARK}])
+    expected = f"{shards[1]}, line 3: event_timestamp is not an INT64. {REMEDY}"
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+
+
+def test_a_shard_of_parquet_that_is_not_whole_or_has_a_bad_value_is_named(tmp_path: Path) -> None:
+    columns = {"event_timestamp": [NOON], "event_name": ["open"], "batch_page_id": [1.0]}
+    for number in range(3):
+        write_parquet(tmp_path / f"events_20240314-{number:012}.parquet", columns)
+    path = write_parquet(tmp_path / "events_20240314-000000000001.parquet", columns | {"batch_page_id": [1.5]})
+    expected = f"{path}: batch_page_id is not an INT64. Export the file again."
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    truncate(path)
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).look(DAY).day(DAY)
+    assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
 
 
 @pytest.mark.parametrize(("today", "is_final"), [(date(2024, 3, 17), False), (date(2024, 3, 18), True)])
@@ -252,7 +416,7 @@ def test_copies_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["absent", "."])
 def test_no_folder_and_no_file_are_no_events(tmp_path: Path, folder: str) -> None:
     assert read(tmp_path / folder) == []
-    assert files(tmp_path / folder).look(DAY).day(DAY).facts == {"files": "none", "intraday_files": 0}
+    assert files(tmp_path / folder).look(DAY).day(DAY).facts == {"files": "none", "kinds": "none"}
 
 
 def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Path) -> None:
@@ -411,15 +575,27 @@ def test_names_of_any_case_and_folders_with_pattern_characters_are_only_names(tm
     assert names(read(tmp_path / "sm*ll [1]?" / "analytics")) == ["open", "parquet"]
 
 
-@pytest.mark.parametrize("name", ["events_2024-03-14.jsonl", "events_20240230.parquet", "events_20240314-000.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "events_2024-03-14.jsonl",
+        "events_20240230.parquet",
+        "events_20240314-000.parquet",
+        "events_2024-03-14-000000000000.json",
+        "events_stale_20240314.json",
+        "events_20240230/000000000000.parquet",
+        "events_20240314.parquet/000000000000.parquet",
+    ],
+)
 def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SourceError) as caught:
         files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == (
         f"{tmp_path / name}: the name tells no export date, so no day would read it. "
-        "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+        "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named."
     )
 
 

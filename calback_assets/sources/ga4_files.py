@@ -10,6 +10,7 @@ from datetime import date, datetime
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TypeAlias
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -41,7 +42,7 @@ from calback_assets.sources.ga4 import (
     table_named,
     timestamps_of,
 )
-from calback_assets.sources.json_lines import file_error, json_objects, line_error, longest_line
+from calback_assets.sources.json_lines import Unmarked, file_error, has_mark, json_objects, line_error, longest_line
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
@@ -133,6 +134,7 @@ class FoundFiles(FoundExport[Files]):
         self._zone = zone
         self._now = now
         self._max_line_bytes = max_line_bytes
+        self._unmarked = WeakValueDictionary[Path, Unmarked]()
 
     def day(self, day: date) -> FileQuery:
         """The events of one day as `raw_events`.
@@ -141,13 +143,15 @@ class FoundFiles(FoundExport[Files]):
             SourceError: a file that is not what its name says, or has a line that is too long.
         """
         tables = self.of(day)
+        # The query below holds the copies as long as anybody holds it; those of the next day are mostly the same.
+        unmarked = {path: self._copy(path) for _, files in tables for path in files if _needs_copy(path)}
 
         def explain(error: Exception) -> SourceError:
-            queries = {path: self._query((path,), table, day) for table, files in tables for path in files}
+            queries = {path: self._query((path,), table, day, unmarked) for table, files in tables for path in files}
             return explanation(queries, lambda path: _line_problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(self._query(files, table, day) for table, files in tables) or _no_rows(),
+            sql="\nUNION ALL\n".join(self._query(files, table, day, unmarked) for table, files in tables) or _no_rows(),
             explain=explain,
             facts={
                 "files": ", ".join(_read(table, files) for table, files in tables) or "none",
@@ -160,7 +164,12 @@ class FoundFiles(FoundExport[Files]):
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _query(self, files: Files, table: ExportTable, day: date) -> str:
+    def _copy(self, path: Path) -> Unmarked:
+        copy = self._unmarked.get(path) or Unmarked(path, self._max_line_bytes)
+        self._unmarked[path] = copy
+        return copy
+
+    def _query(self, files: Files, table: ExportTable, day: date, unmarked: Mapping[Path, Unmarked]) -> str:
         start, end = timestamps_of(day, self._zone)
         is_final = table.is_final(self._now().astimezone(self._zone).date())
         modified = tuple(path.stat().st_mtime_ns for path in files)
@@ -168,9 +177,9 @@ class FoundFiles(FoundExport[Files]):
         if _is_parquet(files[0]):
             scans = _parquet_scans(self._engine, files, modified)
         else:
-            scans = [
-                (files[0], _json_columns(), _json_scan(files, _longest_line(files, modified, self._max_line_bytes)))
-            ]
+            longest = _longest_line(files, modified, self._max_line_bytes)
+            read = [unmarked[path].path if path in unmarked else path for path in files]
+            scans = [(files[0], _json_columns(), _json_scan(read, longest))]
         for path, columns, scan in scans:
             expressions = _expressions(path, columns)
             timestamp = expressions[TIMESTAMP]
@@ -221,6 +230,10 @@ def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() == ".parquet"
 
 
+def _needs_copy(path: Path) -> bool:
+    return not _is_parquet(path) and has_mark(path)
+
+
 @cache
 def _wanted() -> Mapping[str, DuckDBPyType]:
     """The columns of the export that are read, in the types in which they are stored."""
@@ -245,7 +258,7 @@ def _longest_line(files: Files, _modified_ns: tuple[int, ...], max_bytes: int) -
     return max(longest_line(path, max_bytes) for path in files)
 
 
-def _json_scan(files: Files, longest: int) -> str:
+def _json_scan(files: Sequence[Path], longest: int) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
         f"read_json({_list(files)}, format = 'newline_delimited', records = true, "

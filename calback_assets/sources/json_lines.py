@@ -6,6 +6,9 @@ first offending line has to be found. What a line must hold is for the source to
 
 import gzip
 import json
+import os
+import tempfile
+import weakref
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +20,38 @@ import orjson
 from calback_assets.errors import SourceError
 
 _CHUNK = 2**20
+_MARK = b"\xef\xbb\xbf"
+"""The byte-order mark that some tools put before UTF-8."""
+
+
+class Unmarked:
+    """A copy of a file without its byte-order mark, for DuckDB, whose reader of JSON takes none.
+
+    It stands in no folder, and is gone with this object, however the process ends.
+    """
+
+    path: Path
+    """Where this process reads it."""
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        """Make the copy.
+
+        Raises:
+            SourceError: a line is too long, the file cannot be read to its end, or there is no room for the copy.
+        """
+        try:
+            with tempfile.TemporaryFile() as copy:
+                for _, line in _lines(path, max_bytes):
+                    copy.write(line)
+                copy.flush()
+                descriptor = os.dup(copy.fileno())
+        except OSError as error:
+            raise SourceError(
+                f"{path}: begins with a byte-order mark, and no copy without it can be written to "
+                f"{tempfile.gettempdir()} ({error.strerror}). Make room there, or save the file without the mark."
+            ) from None
+        weakref.finalize(self, os.close, descriptor)
+        self.path = Path(f"/proc/self/fd/{descriptor}")
 
 
 def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterator[tuple[int, dict[str, object]]]:
@@ -83,6 +118,13 @@ def longest_line(path: Path, max_bytes: int) -> int:
     return max(longest, chunk_bytes)
 
 
+def has_mark(path: Path) -> bool:
+    """Whether a file begins with a byte-order mark. A file that cannot be read is left to its reader."""
+    with suppress(EOFError, zlib.error, OSError), _opened(path) as file:
+        return file.read(len(_MARK)) == _MARK
+    return False
+
+
 def line_error(path: Path, number: int, problem: str) -> SourceError:
     """The error for one line, which names the line and never quotes it."""
     return SourceError(f"{path}, line {number}: {problem}. Correct or remove the line, or export the file again.")
@@ -104,7 +146,9 @@ def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
                         f"{path}, line {number}: {len(line) + _rest(file):,} bytes long, and a line is taken up to "
                         f"{max_bytes:,}. Set CALBACK_MAX_LINE_BYTES to more, or remove the line."
                     )
-                if not line.isspace():
+                if number == 1:
+                    line = line.removeprefix(_MARK)
+                if line and not line.isspace():
                     yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise file_error(path, f"the gzip stream is damaged or ends early, after line {number}") from None

@@ -1,6 +1,8 @@
 """Tests of the GA4 export's files as `raw_events`."""
 
 import gzip
+import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -377,6 +379,76 @@ def test_one_table_in_two_forms_is_an_error_that_names_both(
         files(tmp_path).look(DAY)
     folder = tmp_path / "events_20240314" if forms.startswith("*") else tmp_path
     assert str(caught.value) == f"{folder}: {forms} hold the same export table. Remove one of them."
+
+
+WINDOWS = "\ufeff{}\r\n\r\n{}\r\n  \r\n{}"
+"""A byte-order mark, ends of lines in two characters, blank lines, and no end of the last line."""
+
+
+def write_as_windows_does(path: Path, *lines: object) -> Path:
+    content = WINDOWS.format(*map(json.dumps, lines)).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl.gz"])
+def test_a_byte_order_mark_two_characters_at_the_end_of_a_line_and_blank_lines_are_taken(
+    tmp_path: Path, suffix: str
+) -> None:
+    lines = [GOOD | {"event_name": name} for name in "abc"]
+    write_as_windows_does(tmp_path / f"events_20240314-000000000000.{suffix}", *lines)
+    write_lines(tmp_path / f"events_20240314-000000000001.{suffix}", [GOOD])
+    write_as_windows_does(tmp_path / f"events_20240315.{suffix}", *lines)
+    assert names(read(tmp_path)) == ["a", "a", "b", "b", "c", "c", "open"]
+
+
+@pytest.mark.parametrize("content", ["\ufeff", "\ufeff\r\n", "\r\n", ""])
+def test_a_file_of_blank_lines_and_a_mark_holds_no_events(tmp_path: Path, content: str) -> None:
+    (tmp_path / "events_20240314.json").write_text(content, encoding="utf-8", newline="")
+    assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", ["json", "json.gz"])
+def test_a_bad_line_after_a_mark_is_named_by_its_number_in_the_file(tmp_path: Path, suffix: str) -> None:
+    path = write_as_windows_does(tmp_path / f"events_20240314.{suffix}", GOOD, GOOD, GOOD | {"event_name": None})
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 5: event_name is missing. {REMEDY}"
+
+
+def test_a_marked_gzip_file_that_ends_early_is_named(tmp_path: Path) -> None:
+    path = write_as_windows_does(tmp_path / "events_20240314.json.gz", *[GOOD | {"user_id": "u" * 10_000}] * 3)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    expected = f"{path}: the gzip stream is damaged or ends early, after line 4. Export the file again."
+    assert str(caught.value) == expected
+
+
+def test_a_copy_without_the_mark_that_finds_no_room_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_as_windows_does(tmp_path / "events_20240314.json", GOOD, GOOD, GOOD)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{path}: begins with a byte-order mark, and no copy without it can be written to {tmp_path / 'absent'} "
+        "(No such file or directory). Make room there, or save the file without the mark."
+    )
+
+
+def test_a_copy_without_the_mark_is_shared_by_the_days_that_need_it_and_gone_with_the_last(tmp_path: Path) -> None:
+    def copies() -> int:
+        return sum(path.resolve().name.endswith(" (deleted)") for path in Path("/proc/self/fd").iterdir())
+
+    write_as_windows_does(tmp_path / "events_20240314.json", GOOD, GOOD, GOOD)
+    found, before = files(tmp_path).look(DAY), copies()
+    first, second = found.day(DAY), found.day(DAY + timedelta(days=1))
+    assert copies() == before + 1
+    assert [len(rows(query, RAW_EVENTS)) for query in (first, second, first)] == [3, 0, 3]
+    del first
+    assert copies() == before + 1
+    del second
+    assert copies() == before
 
 
 @pytest.mark.parametrize("place", ["events_20240314-{}", "events_20240314/{}"])

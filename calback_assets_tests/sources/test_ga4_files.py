@@ -1,6 +1,7 @@
 """Tests of the GA4 export's files as `raw_events`."""
 
 import gzip
+import itertools
 import json
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from calback_assets.errors import SourceError
 from calback_assets.sources.ga4_files import Ga4Files
@@ -472,6 +475,83 @@ def test_a_shard_of_parquet_that_is_not_whole_or_has_a_bad_value_is_named(tmp_pa
     with pytest.raises(SourceError) as caught:
         files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
+
+
+PARAMETER = pa.struct(
+    [("key", pa.string()), ("value", pa.struct([("string_value", pa.string()), ("int_value", pa.int64())]))]
+)
+EXTRACTED = pa.schema(
+    [
+        ("event_timestamp", pa.int64()),
+        ("event_name", pa.string()),
+        ("batch_page_id", pa.int64()),
+        ("user_id", pa.string()),
+        ("is_active_user", pa.bool_()),
+        ("event_params", pa.list_(PARAMETER)),
+        ("geo", pa.struct([("country", pa.string())])),
+    ]
+)
+integers, texts = some.integers(-(2**63), 2**63 - 1), some.text(max_size=5)
+extracted = some.fixed_dictionaries(
+    {
+        "event_timestamp": some.integers(NOON, NOON + 10),
+        "event_name": texts,
+        "user_id": some.none() | texts,
+        "is_active_user": some.none() | some.booleans(),
+        "event_params": some.lists(
+            some.fixed_dictionaries(
+                {
+                    "key": texts,
+                    "value": some.fixed_dictionaries(
+                        {"string_value": some.none() | texts, "int_value": some.none() | integers}
+                    ),
+                }
+            ),
+            max_size=2,
+        ),
+        "geo": some.fixed_dictionaries({"country": some.none() | texts}),
+    }
+)
+
+
+def write_extract(path: Path, rows_: list[dict[str, Any]]) -> None:
+    """Writes rows in the form that the name tells; the lines of `.ndjson` as Windows does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows_, EXTRACTED), path)
+    elif path.suffix == ".ndjson":
+        path.write_bytes("".join(["\ufeff", *(f"{json.dumps(row)}\r\n\r\n" for row in rows_)]).encode())
+    else:
+        write_lines(path, rows_)
+
+
+ENDINGS = ["json", "jsonl.gz", "ndjson", "parquet"]
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(
+    rows_=some.lists(extracted, max_size=6),
+    shards=some.integers(1, 3),
+    kind=some.sampled_from(["", "fresh_", "intraday_"]),
+)
+def test_the_same_rows_are_the_same_events_in_every_form(rows_: list[dict[str, Any]], shards: int, kind: str) -> None:
+    for number, row in enumerate(rows_):
+        row["batch_page_id"] = number
+    expected = [
+        dict.fromkeys(RAW_EVENTS.column_names)
+        | {name: row[name] for name in EXTRACTED.names if name not in ("event_params", "geo")}
+        | {"event_params": [{"key": p["key"], "value": value(**p["value"])} for p in row["event_params"]]}
+        | {"country": row["geo"]["country"], "event_date": DAY}
+        for row in rows_
+    ]
+    for ending, place in itertools.product(ENDINGS, ["", "-{}", "_{}", "/{}"]):
+        with tempfile.TemporaryDirectory() as parent:
+            folder, written = Path(parent) / "analytics", shards if place else 1
+            for number in range(written):
+                path = folder / f"events_{kind}20240314{place.format(f'{number:012}')}.{ending}"
+                write_extract(path, rows_[number::written])
+            events = sorted(read(folder), key=lambda event: event["batch_page_id"])
+        assert events == [event | {"is_final": not kind} for event in expected], (ending, place)
 
 
 @pytest.mark.parametrize(("today", "is_final"), [(date(2024, 3, 17), False), (date(2024, 3, 18), True)])

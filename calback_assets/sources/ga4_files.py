@@ -18,6 +18,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
+from calback_assets.sources.avro import avro_lines, avro_objects, record_error
 from calback_assets.sources.coercion import (
     coerce,
     failure,
@@ -42,11 +43,19 @@ from calback_assets.sources.ga4 import (
     table_named,
     timestamps_of,
 )
-from calback_assets.sources.json_lines import Unmarked, file_error, has_mark, json_objects, line_error, longest_line
+from calback_assets.sources.json_lines import (
+    Lines,
+    file_error,
+    has_mark,
+    json_objects,
+    line_error,
+    longest_line,
+    unmarked,
+)
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
-_ENDING = r"\.(parquet|(json|jsonl|ndjson)(\.gz)?)"
+_ENDING = r"\.(parquet|avro|(json|jsonl|ndjson)(\.gz)?)"
 _FILE = re.compile(rf"(?P<table>events_.*?)([-_.]?\d{{12}})?{_ENDING}", re.ASCII)
 _FOLDER = re.compile("events_.*")
 _SHARD = re.compile(rf"(.*\D)?\d{{12}}{_ENDING}", re.ASCII)
@@ -134,7 +143,7 @@ class FoundFiles(FoundExport[Files]):
         self._zone = zone
         self._now = now
         self._max_line_bytes = max_line_bytes
-        self._unmarked = WeakValueDictionary[Path, Unmarked]()
+        self._copies = WeakValueDictionary[Path, Lines]()
 
     def day(self, day: date) -> FileQuery:
         """The events of one day as `raw_events`.
@@ -144,14 +153,14 @@ class FoundFiles(FoundExport[Files]):
         """
         tables = self.of(day)
         # The query below holds the copies as long as anybody holds it; those of the next day are mostly the same.
-        unmarked = {path: self._copy(path) for _, files in tables for path in files if _needs_copy(path)}
+        copies = {path: copy for _, files in tables for path in files if (copy := self._copy(path))}
 
         def explain(error: Exception) -> SourceError:
-            queries = {path: self._query((path,), table, day, unmarked) for table, files in tables for path in files}
-            return explanation(queries, lambda path: _line_problems(path, self._max_line_bytes), error)
+            queries = {path: self._query((path,), table, day, copies) for table, files in tables for path in files}
+            return explanation(queries, lambda path: _problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(self._query(files, table, day, unmarked) for table, files in tables) or _no_rows(),
+            sql="\nUNION ALL\n".join(self._query(files, table, day, copies) for table, files in tables) or _no_rows(),
             explain=explain,
             facts={
                 "files": ", ".join(_read(table, files) for table, files in tables) or "none",
@@ -164,21 +173,26 @@ class FoundFiles(FoundExport[Files]):
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _copy(self, path: Path) -> Unmarked:
-        copy = self._unmarked.get(path) or Unmarked(path, self._max_line_bytes)
-        self._unmarked[path] = copy
+    def _copy(self, path: Path) -> Lines | None:
+        """What DuckDB reads in the file's place; None where it reads the file."""
+        copy = self._copies.get(path)
+        if copy is None and _is_avro(path):
+            copy = avro_lines(path, _wanted(), self._max_line_bytes)
+        elif copy is None and not _is_parquet(path) and has_mark(path):
+            copy = unmarked(path, self._max_line_bytes)
+        if copy is not None:
+            self._copies[path] = copy
         return copy
 
-    def _query(self, files: Files, table: ExportTable, day: date, unmarked: Mapping[Path, Unmarked]) -> str:
+    def _query(self, files: Files, table: ExportTable, day: date, copies: Mapping[Path, Lines]) -> str:
         start, end = timestamps_of(day, self._zone)
         is_final = table.is_final(self._now().astimezone(self._zone).date())
-        modified = tuple(path.stat().st_mtime_ns for path in files)
         selects = []
         if _is_parquet(files[0]):
-            scans = _parquet_scans(self._engine, files, modified)
+            scans = _parquet_scans(self._engine, files, _modified(files))
         else:
-            longest = _longest_line(files, modified, self._max_line_bytes)
-            read = [unmarked[path].path if path in unmarked else path for path in files]
+            read = tuple(copies[path].path if path in copies else path for path in files)
+            longest = _longest_line(read, _modified(read), self._max_line_bytes)
             scans = [(files[0], _json_columns(), _json_scan(read, longest))]
         for path, columns, scan in scans:
             expressions = _expressions(path, columns)
@@ -230,8 +244,12 @@ def _is_parquet(path: Path) -> bool:
     return path.suffix.lower() == ".parquet"
 
 
-def _needs_copy(path: Path) -> bool:
-    return not _is_parquet(path) and has_mark(path)
+def _modified(files: Files) -> tuple[int, ...]:
+    return tuple(path.stat().st_mtime_ns for path in files)
+
+
+def _is_avro(path: Path) -> bool:
+    return path.suffix.lower() == ".avro"
 
 
 @cache
@@ -258,7 +276,7 @@ def _longest_line(files: Files, _modified_ns: tuple[int, ...], max_bytes: int) -
     return max(longest_line(path, max_bytes) for path in files)
 
 
-def _json_scan(files: Sequence[Path], longest: int) -> str:
+def _json_scan(files: Files, longest: int) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
         f"read_json({_list(files)}, format = 'newline_delimited', records = true, "
@@ -343,11 +361,15 @@ def _missing(name: str) -> str:
     return f"{name} is missing"
 
 
-def _line_problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
-    for number, row in json_objects(path, max_bytes, half_characters=False):
+def _problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
+    if _is_avro(path):
+        rows, error = avro_objects(path), record_error
+    else:
+        rows, error = json_objects(path, max_bytes, half_characters=False), line_error
+    for number, row in rows:
         for name, type_ in _wanted().items():
             if problem := mismatch(row.get(name), type_, name):
-                yield line_error(path, number, problem)
+                yield error(path, number, problem)
         for name in REQUIRED:
             if row.get(name) is None:
-                yield line_error(path, number, _missing(name))
+                yield error(path, number, _missing(name))

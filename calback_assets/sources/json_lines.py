@@ -10,7 +10,7 @@ import os
 import tempfile
 import weakref
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
@@ -24,34 +24,47 @@ _MARK = b"\xef\xbb\xbf"
 """The byte-order mark that some tools put before UTF-8."""
 
 
-class Unmarked:
-    """A copy of a file without its byte-order mark, for DuckDB, whose reader of JSON takes none.
+class Lines:
+    """JSON lines made from a file that DuckDB does not read as it is.
 
-    It stands in no folder, and is gone with this object, however the process ends.
+    They stand in no folder, and are gone with this object, however the process ends.
     """
 
     path: Path
-    """Where this process reads it."""
+    """Where this process reads them."""
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        """Make the copy.
+    def __init__(self, path: Path, why: str, lines: Iterable[bytes]) -> None:
+        """Write the lines.
+
+        Args:
+            path: of the file.
+            why: what keeps DuckDB from it, for messages.
+            lines: what it holds, an object each.
 
         Raises:
-            SourceError: a line is too long, the file cannot be read to its end, or there is no room for the copy.
+            SourceError: there is no room for them.
         """
         try:
             with tempfile.TemporaryFile() as copy:
-                for _, line in _lines(path, max_bytes):
-                    copy.write(line)
+                copy.writelines(lines)
                 copy.flush()
                 descriptor = os.dup(copy.fileno())
         except OSError as error:
             raise SourceError(
-                f"{path}: begins with a byte-order mark, and no copy without it can be written to "
-                f"{tempfile.gettempdir()} ({error.strerror}). Make room there, or save the file without the mark."
+                f"{path}: {why}, and no copy for DuckDB can be written to {tempfile.gettempdir()} "
+                f"({error.strerror}). Make room there, or export the file as Parquet."
             ) from None
         weakref.finalize(self, os.close, descriptor)
         self.path = Path(f"/proc/self/fd/{descriptor}")
+
+
+def unmarked(path: Path, max_bytes: int) -> Lines:
+    """A file's lines without the byte-order mark before them.
+
+    Raises:
+        SourceError: a line is too long, the file cannot be read to its end, or there is no room for the copy.
+    """
+    return Lines(path, "begins with a byte-order mark", (line for _, line in _lines(path, max_bytes)))
 
 
 def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterator[tuple[int, dict[str, object]]]:

@@ -37,6 +37,7 @@ READ = (
     "analytics/events_20240106.jsonl.gz",
     "analytics/events_intraday_20240107.jsonl",
     "analytics/events_fresh_20240107.json",
+    "analytics/events_20240112_000000000000.avro",
     "analytics/events_20240108-000000000000.ndjson.gz",
     "analytics/events_fresh_20240109_000000000000.parquet",
     "analytics/events_intraday_20240110/000000000000.json.gz",

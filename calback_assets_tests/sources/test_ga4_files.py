@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -434,8 +435,8 @@ def test_a_copy_without_the_mark_that_finds_no_room_is_explained(
     with pytest.raises(SourceError) as caught:
         read(tmp_path)
     assert str(caught.value) == (
-        f"{path}: begins with a byte-order mark, and no copy without it can be written to {tmp_path / 'absent'} "
-        "(No such file or directory). Make room there, or save the file without the mark."
+        f"{path}: begins with a byte-order mark, and no copy for DuckDB can be written to {tmp_path / 'absent'} "
+        "(No such file or directory). Make room there, or export the file as Parquet."
     )
 
 
@@ -475,6 +476,108 @@ def test_a_shard_of_parquet_that_is_not_whole_or_has_a_bad_value_is_named(tmp_pa
     with pytest.raises(SourceError) as caught:
         files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
+
+
+def record(name: str, **fields: object) -> dict[str, object]:
+    return {"type": "record", "name": name, "fields": [{"name": key, "type": type_} for key, type_ in fields.items()]}
+
+
+def nullable(type_: str) -> list[str]:
+    return ["null", type_]
+
+
+EXTRACTED_AVRO = record(
+    "Root",
+    event_timestamp=nullable("long"),
+    event_name=nullable("string"),
+    batch_page_id=nullable("long"),
+    user_id=nullable("string"),
+    is_active_user=nullable("boolean"),
+    event_params={
+        "type": "array",
+        "items": record(
+            "Parameter",
+            key=nullable("string"),
+            value=record(
+                "Value", string_value=nullable("string"), int_value=nullable("long"), double_value=nullable("double")
+            ),
+        ),
+    },
+    geo=record("Geo", country=nullable("string")),
+)
+"""As BigQuery writes it: every column may be null, and an array has no null."""
+
+
+def write_avro(path: Path, schema: dict[str, object], rows_: list[dict[str, Any]]) -> Path:
+    with path.open("wb") as file:
+        fastavro.writer(file, fastavro.parse_schema(schema), rows_, codec="deflate")
+    return path
+
+
+AVRO = {"event_timestamp": NOON, "event_name": "open", "event_params": [], "geo": {}}
+
+
+def test_a_record_of_avro_becomes_an_event_of_the_contract(tmp_path: Path) -> None:
+    parameters = [
+        {"key": "k", "value": {"int_value": 2**63 - 1}},
+        {"key": "score", "value": {"double_value": float("inf")}},
+    ]
+    row = AVRO | {"user_id": "a\0ü", "is_active_user": False, "event_params": parameters, "geo": {"country": "Chile"}}
+    write_avro(tmp_path / "events_20240314.AVRO", EXTRACTED_AVRO, [row, AVRO])
+    known = {"event_date": DAY, "event_timestamp": NOON, "event_name": "open", "event_params": [], "is_final": True}
+    full, sparse = read(tmp_path)
+    assert sparse == dict.fromkeys(RAW_EVENTS.column_names) | known
+    assert full == sparse | {
+        "user_id": "a\0ü",
+        "is_active_user": False,
+        "country": "Chile",
+        "event_params": [
+            {"key": "k", "value": value(int_value=2**63 - 1)},
+            {"key": "score", "value": value(double_value=float("inf"))},
+        ],
+    }
+
+
+def test_a_bad_record_of_avro_is_named_and_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "events_20240314-000000000000.avro"
+    write_avro(path, EXTRACTED_AVRO, [AVRO, AVRO, AVRO | {"event_name": None}])
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == (
+        f"{path}, record 3: event_name is missing. Export the file again."
+    )
+    write_avro(path, record("Root", event_timestamp="string", event_name="string"), [AVRO | {"event_timestamp": MARK}])
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == (
+        f"{path}, record 1: event_timestamp is not an INT64. Export the file again."
+    )
+    write_avro(path, record("Root", event_timestamp="long", event_name="bytes"), [AVRO | {"event_name": MARK.encode()}])
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{path}, record 1: holds a value of a type that no column of its name has. Export the file again."
+    )
+
+
+def test_a_record_of_avro_that_is_too_long_is_named(tmp_path: Path) -> None:
+    write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO, AVRO | {"user_id": "u" * 1000}])
+    source = Ga4Files(tmp_path, SEOUL, lambda: datetime(2024, 6, 1, tzinfo=UTC), max_line_bytes=1000)
+    with pytest.raises(SourceError, match=r"record 2: 1,\d{3} bytes long as JSON, and it is taken up to 1,000\. Set "):
+        source.look(DAY).day(DAY)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 100, -20], ids=["empty", "in its mark", "in its schema", "in its rows"])
+def test_an_avro_file_without_its_end_is_named(tmp_path: Path, kept: int) -> None:
+    path = write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO] * 100)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == f"{path}: not a complete Avro file, after record 0. Export the file again."
+
+
+def test_an_avro_file_in_a_codec_that_is_not_read_says_which_is(tmp_path: Path) -> None:
+    path = write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO])
+    path.write_bytes(path.read_bytes().replace(b"\x0edeflate", b"\x0csnappy"))
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == f"{path}: compressed as snappy, which is not read. Export it with DEFLATE."
 
 
 PARAMETER = pa.struct(
@@ -519,13 +622,15 @@ def write_extract(path: Path, rows_: list[dict[str, Any]]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".parquet":
         pq.write_table(pa.Table.from_pylist(rows_, EXTRACTED), path)
+    elif path.suffix == ".avro":
+        write_avro(path, EXTRACTED_AVRO, rows_)
     elif path.suffix == ".ndjson":
         path.write_bytes("".join(["\ufeff", *(f"{json.dumps(row)}\r\n\r\n" for row in rows_)]).encode())
     else:
         write_lines(path, rows_)
 
 
-ENDINGS = ["json", "jsonl.gz", "ndjson", "parquet"]
+ENDINGS = ["json", "jsonl.gz", "ndjson", "parquet", "avro"]
 
 
 @settings(max_examples=5, deadline=None, derandomize=True)

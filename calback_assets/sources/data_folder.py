@@ -4,6 +4,7 @@ Names and kinds of files belong here, for all sources alike: case does not matte
 and what looks like data is read or refused. What is in the files does not belong here.
 """
 
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,8 +105,9 @@ def refuse_two(paths: Sequence[Path], what: str) -> None:
         SourceError: there are several.
     """
     if len(paths) > 1:
-        names = " and ".join(path.name for path in paths)
-        raise SourceError(f"{paths[0].parent}: {names} hold the same {what}. Remove one of them.")
+        folder = os.path.commonpath([path.parent for path in paths])
+        names = " and ".join(str(path.relative_to(folder)) for path in paths)
+        raise SourceError(f"{folder}: {names} hold the same {what}. Remove one of them.")
 
 
 def pattern(path: Path) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -29,8 +30,19 @@ FIELDS = {
 _REWRITTEN_FOR = timedelta(days=3)
 """How long after its date Google may still rewrite a daily table."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NAME = re.compile(r"events_(?P<intraday>intraday_)?(?P<day>\d{8})", re.ASCII)
+_NAME = re.compile(r"events_((?P<kind>fresh|intraday)_)?(?P<day>\d{8})", re.ASCII)
 _Place = TypeVar("_Place")
+
+
+class ExportKind(StrEnum):
+    """How Google writes a table of the export; of one date, the first that is there is read."""
+
+    DAILY = "daily"
+    """Complete."""
+    FRESH = "fresh"
+    """Fresh Daily of Google Analytics 360: filled up during the day, without what Google adds at its end."""
+    INTRADAY = "intraday"
+    """Written as the events arrive, as far as they do."""
 
 
 @dataclass(frozen=True)
@@ -39,23 +51,25 @@ class ExportTable:
 
     day: date
     """A day in the time zone of the property."""
-    is_intraday: bool
+    kind: ExportKind = ExportKind.DAILY
 
     @property
     def name(self) -> str:
         """Its name in the export's dataset."""
-        return f"events_{'intraday_' if self.is_intraday else ''}{self.day:%Y%m%d}"
+        return f"events_{'' if self.kind is ExportKind.DAILY else f'{self.kind}_'}{self.day:%Y%m%d}"
 
     def is_final(self, today: date) -> bool:
         """Whether Google no longer rewrites it."""
-        return not self.is_intraday and self.day + _REWRITTEN_FOR < today
+        return self.kind is ExportKind.DAILY and self.day + _REWRITTEN_FOR < today
 
 
 def table_named(name: str) -> ExportTable | None:
     """The export's table of that name, in small letters; None where the name is none of the export's."""
     match = _NAME.fullmatch(name)
     try:
-        return match and ExportTable(datetime.strptime(match["day"], "%Y%m%d").date(), bool(match["intraday"]))
+        return match and ExportTable(
+            datetime.strptime(match["day"], "%Y%m%d").date(), ExportKind(match["kind"] or ExportKind.DAILY)
+        )
     except ValueError:
         return None
 
@@ -90,16 +104,20 @@ class FoundExport(Generic[_Place]):
         """The tables of the neighbouring dates that should be there by now and are not."""
         neighbours = (day - timedelta(days=1), day + timedelta(days=1))
         due = [date_ for date_ in neighbours if self.last is None or date_ <= self.last]
-        return [ExportTable(date_, is_intraday=False).name for date_ in due if not self.has(date_)]
+        return [ExportTable(date_).name for date_ in due if not self.has(date_)]
 
     def of(self, day: date) -> list[tuple[ExportTable, _Place]]:
         """The tables that may hold events of our day, one for each date."""
         dates = (day + timedelta(days=offset) for offset in (-1, 0, 1))
         return [table for date_ in dates if (table := self._of_date(date_))]
 
+    def kinds(self, day: date) -> str:
+        """Which kind of table each date of these is read from, for people."""
+        return ", ".join(f"{table.kind} {table.day}" for table, _ in self.of(day)) or "none"
+
     def _of_date(self, date_: date) -> tuple[ExportTable, _Place] | None:
-        """A daily table is complete, so it wins over the intraday table."""
-        for table in (ExportTable(date_, is_intraday=False), ExportTable(date_, is_intraday=True)):
+        """The most complete of the date's tables."""
+        for table in (ExportTable(date_, kind) for kind in ExportKind):
             if table in self._found:
                 return table, self._found[table]
         return None

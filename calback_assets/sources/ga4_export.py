@@ -27,7 +27,7 @@ _ALIAS = "events"
 
 
 class Ga4Export:
-    """The export's tables in BigQuery, `events_YYYYMMDD` and `events_intraday_YYYYMMDD`."""
+    """The export's tables in BigQuery: `events_YYYYMMDD`, `events_fresh_YYYYMMDD` and `events_intraday_YYYYMMDD`."""
 
     def __init__(
         self, catalog: Catalog, project: str, dataset: str, timezone: str, now: Callable[[], datetime]
@@ -92,13 +92,13 @@ class FoundTables(FoundExport[str]):
             sql="\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS),
             facts={
                 "tables": ", ".join(table.name for table in tables) or "none",
-                "intraday_tables": sum(table.is_intraday for table in tables),
+                "kinds": self.kinds(day),
             },
         )
 
     def _columns(self, table: ExportTable) -> Mapping[str, str]:
         columns = self._catalog.columns(self._dataset, table.name)
-        if columns is None:  # Google drops an intraday table once the daily one is complete.
+        if columns is None:  # Google drops what is not complete once the daily table is.
             raise SourceError(f"{self._dataset.name}.{table.name}: went away while it was read. Run the day again.")
         return columns
 

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from typing import TypeAlias
+from weakref import WeakValueDictionary
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -16,6 +18,7 @@ from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
+from calback_assets.sources.avro import avro_lines, avro_objects, record_error
 from calback_assets.sources.coercion import (
     coerce,
     failure,
@@ -40,16 +43,31 @@ from calback_assets.sources.ga4 import (
     table_named,
     timestamps_of,
 )
-from calback_assets.sources.json_lines import file_error, json_objects, line_error, longest_line
+from calback_assets.sources.json_lines import (
+    Lines,
+    file_error,
+    has_mark,
+    json_objects,
+    line_error,
+    longest_line,
+    unmarked,
+)
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
-_NAME = re.compile(r"(?P<table>events_.*?)\.(?P<kind>parquet|jsonl|jsonl\.gz)")
-"""In small letters."""
+_ENDING = r"\.(parquet|avro|(json|jsonl|ndjson)(\.gz)?)"
+_FILE = re.compile(rf"(?P<table>events_.*?)([-_.]?\d{{12}})?{_ENDING}", re.ASCII)
+_FOLDER = re.compile("events_.*")
+_SHARD = re.compile(rf"(.*\D)?\d{{12}}{_ENDING}", re.ASCII)
+"""In a folder of the table's own. All in small letters."""
+_NUMBER = re.compile(r"\d{12}(?=\D*$)", re.ASCII)
+"""What BigQuery writes for the `*` that it is given; it counts from 0."""
+Files: TypeAlias = tuple[Path, ...]
+"""One table's: its shards in their order, or the one file."""
 
 
 class Ga4Files:
-    """The export's tables in one folder, `events_YYYYMMDD` and `events_intraday_YYYYMMDD`, a file each."""
+    """The export's tables in one folder: each a file, or shards there or in a folder of the table's own."""
 
     def __init__(
         self,
@@ -74,40 +92,48 @@ class Ga4Files:
     @staticmethod
     def reads(parts: Sequence[str]) -> bool:
         """Whether a file below the folder is one of the export's, or should be: `look` tells what is wrong with it."""
-        return len(parts) == 1 and _NAME.fullmatch(parts[0]) is not None
+        match parts:
+            case [name]:
+                return _FILE.fullmatch(name) is not None
+            case [folder, name]:
+                return bool(_FOLDER.fullmatch(folder) and _SHARD.fullmatch(name))
+        return False
 
     def look(self, _since: date) -> "FoundFiles":
         """The files that are there.
 
         Raises:
-            SourceError: a name that tells no export date, or two files for one table.
+            SourceError: a name that tells no export date, a shard that is missing, or one table in two forms.
         """
         folder = named(self._folder.parent, self._folder.name)
-        found: dict[ExportTable, list[Path]] = {}
-        for path in entries(folder):
-            match = _NAME.fullmatch(path.name.lower())
-            if match is None:
-                continue  # What nobody reads is the data folder's business.
-            table = table_named(match["table"])
+        found: dict[ExportTable, dict[Path, dict[int, list[Path]]]] = {}
+        for path, name in _files(folder):
+            table = table_named(name)
             if table is None:
                 raise SourceError(
                     f"{path}: the name tells no export date, so no day would read it. "
-                    "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+                    "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named."
                 )
-            found.setdefault(table, []).append(path)
-        for paths in found.values():
-            refuse_two(paths, "export table")
-        files = {table: path for table, (path,) in found.items()}
+            number = _NUMBER.search(path.name)
+            form = folder / _NUMBER.sub("*", str(path.relative_to(folder)).lower())
+            shards = found.setdefault(table, {}).setdefault(form, {})
+            shards.setdefault(int(number[0]) if number else 0, []).append(path)
+        for forms in found.values():
+            for shards in forms.values():
+                for paths in shards.values():
+                    refuse_two(paths, "export table")
+            refuse_two(list(forms), "export table")
+        files = {table: _whole(shards) for table, forms in found.items() for shards in forms.values()}
         return FoundFiles(folder, files, self._zone, self._now, self._max_line_bytes)
 
 
-class FoundFiles(FoundExport[Path]):
+class FoundFiles(FoundExport[Files]):
     """The export's files, which are opened when a day is asked for."""
 
     def __init__(
         self,
         folder: Path,
-        found: Mapping[ExportTable, Path],
+        found: Mapping[ExportTable, Files],
         zone: ZoneInfo,
         now: Callable[[], datetime],
         max_line_bytes: int,
@@ -117,6 +143,7 @@ class FoundFiles(FoundExport[Path]):
         self._zone = zone
         self._now = now
         self._max_line_bytes = max_line_bytes
+        self._copies = WeakValueDictionary[Path, Lines]()
 
     def day(self, day: date) -> FileQuery:
         """The events of one day as `raw_events`.
@@ -124,18 +151,20 @@ class FoundFiles(FoundExport[Path]):
         Raises:
             SourceError: a file that is not what its name says, or has a line that is too long.
         """
-        files = self.of(day)
-        queries = {path: self._query(path, table, day) for table, path in files}
+        tables = self.of(day)
+        # The query below holds the copies as long as anybody holds it; those of the next day are mostly the same.
+        copies = {path: copy for _, files in tables for path in files if (copy := self._copy(path))}
 
         def explain(error: Exception) -> SourceError:
-            return explanation(queries, lambda path: _line_problems(path, self._max_line_bytes), error)
+            queries = {path: self._query((path,), table, day, copies) for table, files in tables for path in files}
+            return explanation(queries, lambda path: _problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(queries.values()) or _no_rows(),
+            sql="\nUNION ALL\n".join(self._query(files, table, day, copies) for table, files in tables) or _no_rows(),
             explain=explain,
             facts={
-                "files": ", ".join(path.name for _, path in files) or "none",
-                "intraday_files": sum(table.is_intraday for table, _ in files),
+                "files": ", ".join(_read(table, files) for table, files in tables) or "none",
+                "kinds": self.kinds(day),
             },
         )
 
@@ -144,24 +173,83 @@ class FoundFiles(FoundExport[Path]):
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _query(self, path: Path, table: ExportTable, day: date) -> str:
+    def _copy(self, path: Path) -> Lines | None:
+        """What DuckDB reads in the file's place; None where it reads the file."""
+        copy = self._copies.get(path)
+        if copy is None and _is_avro(path):
+            copy = avro_lines(path, _wanted(), self._max_line_bytes)
+        elif copy is None and not _is_parquet(path) and has_mark(path):
+            copy = unmarked(path, self._max_line_bytes)
+        if copy is not None:
+            self._copies[path] = copy
+        return copy
+
+    def _query(self, files: Files, table: ExportTable, day: date, copies: Mapping[Path, Lines]) -> str:
         start, end = timestamps_of(day, self._zone)
         is_final = table.is_final(self._now().astimezone(self._zone).date())
-        is_parquet = path.suffix.lower() == ".parquet"
-        if is_parquet:
-            columns = _parquet_columns(self._engine, path, path.stat().st_mtime_ns)
-            scan = f"read_parquet({literal(pattern(path))})"
+        selects = []
+        if _is_parquet(files[0]):
+            scans = _parquet_scans(self._engine, files, _modified(files))
         else:
-            longest = _longest_line(path, path.stat().st_mtime_ns, self._max_line_bytes)
-            columns, scan = _json_columns(), _json_scan(path, longest)
-        expressions = _expressions(path, columns)
-        timestamp = expressions[TIMESTAMP]
-        if not is_parquet:  # Parquet's own statistics have told already that none is missing.
-            timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
-        expressions[EVENT_DATE] = f"DATE '{day}'"
-        expressions["is_final"] = str(is_final).lower()
-        selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
-        return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}"
+            read = tuple(copies[path].path if path in copies else path for path in files)
+            longest = _longest_line(read, _modified(read), self._max_line_bytes)
+            scans = [(files[0], _json_columns(), _json_scan(read, longest))]
+        for path, columns, scan in scans:
+            expressions = _expressions(path, columns)
+            timestamp = expressions[TIMESTAMP]
+            if not _is_parquet(path):  # Parquet's own statistics have told already that none is missing.
+                timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
+            expressions[EVENT_DATE] = f"DATE '{day}'"
+            expressions["is_final"] = str(is_final).lower()
+            selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
+            selects.append(f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}")
+        return "\nUNION ALL\n".join(selects)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The export's files, each with its table's name in small letters; the rest is the data folder's business."""
+    for path in entries(folder):
+        name = path.name.lower()
+        if path.is_dir() and _FOLDER.fullmatch(name):
+            for shard in entries(path):
+                if _SHARD.fullmatch(shard.name.lower()) and shard.is_file():
+                    yield shard, name
+        elif (match := _FILE.fullmatch(name)) and path.is_file():
+            yield path, match["table"]
+
+
+def _whole(shards: Mapping[int, Sequence[Path]]) -> Files:
+    """The shards in their order.
+
+    Raises:
+        SourceError: one is missing before the last; whether there should be more behind it no file tells.
+    """
+    files = tuple(path for number in sorted(shards) for path in shards[number])
+    for number in range(len(files)):
+        if number not in shards:
+            missing = files[-1].with_name(_NUMBER.sub(f"{number:012}", files[-1].name))
+            raise SourceError(
+                f"{missing}: this shard is missing, and a later one of its table is there. Fetch it from the bucket, "
+                "or export the table again."
+            )
+    return files
+
+
+def _read(table: ExportTable, files: Files) -> str:
+    """What a table was read from, for people."""
+    return files[0].name if len(files) == 1 else f"{len(files)} shards of {table.name}"
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def _modified(files: Files) -> tuple[int, ...]:
+    return tuple(path.stat().st_mtime_ns for path in files)
+
+
+def _is_avro(path: Path) -> bool:
+    return path.suffix.lower() == ".avro"
 
 
 @cache
@@ -184,20 +272,39 @@ def _json_columns() -> Mapping[str, DuckDBPyType]:
 
 
 @lru_cache(maxsize=8)  # As below.
-def _longest_line(path: Path, _modified_ns: int, max_bytes: int) -> int:
-    return longest_line(path, max_bytes)
+def _longest_line(files: Files, _modified_ns: tuple[int, ...], max_bytes: int) -> int:
+    return max(longest_line(path, max_bytes) for path in files)
 
 
-def _json_scan(path: Path, longest: int) -> str:
+def _json_scan(files: Files, longest: int) -> str:
     columns = (f"{identifier(name)}: {literal(str(type_))}" for name, type_ in _json_columns().items())
     return (
-        f"read_json({literal(pattern(path))}, format = 'newline_delimited', records = true, "
+        f"read_json({_list(files)}, format = 'newline_delimited', records = true, "
         f"hive_partitioning = false, maximum_object_size = {object_size(longest)}, columns = {{{', '.join(columns)}}})"
     )
 
 
+def _list(files: Sequence[Path]) -> str:
+    return f"[{', '.join(literal(pattern(path)) for path in files)}]"
+
+
 @lru_cache(maxsize=8)  # A day, the one before it and the one after it read the same files.
-def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path, _modified_ns: int) -> Mapping[str, DuckDBPyType]:
+def _parquet_scans(
+    engine: duckdb.DuckDBPyConnection, files: Files, _modified_ns: tuple[int, ...]
+) -> list[tuple[Path, Mapping[str, DuckDBPyType], str]]:
+    """A scan for all files that have the same columns, with these and the first file.
+
+    Raises:
+        SourceError: not a whole Parquet file, or one without what every event has.
+    """
+    alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+    columns = {path: _parquet_columns(engine, path) for path in files}
+    for path in files:
+        alike.setdefault(tuple((name, str(type_)) for name, type_ in columns[path].items()), []).append(path)
+    return [(paths[0], columns[paths[0]], f"read_parquet({_list(paths)})") for paths in alike.values()]
+
+
+def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, DuckDBPyType]:
     """The file's columns, from its footer alone.
 
     Raises:
@@ -254,11 +361,15 @@ def _missing(name: str) -> str:
     return f"{name} is missing"
 
 
-def _line_problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
-    for number, row in json_objects(path, max_bytes, half_characters=False):
+def _problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
+    if _is_avro(path):
+        rows, error = avro_objects(path), record_error
+    else:
+        rows, error = json_objects(path, max_bytes, half_characters=False), line_error
+    for number, row in rows:
         for name, type_ in _wanted().items():
             if problem := mismatch(row.get(name), type_, name):
-                yield line_error(path, number, problem)
+                yield error(path, number, problem)
         for name in REQUIRED:
             if row.get(name) is None:
-                yield line_error(path, number, _missing(name))
+                yield error(path, number, _missing(name))

@@ -118,7 +118,7 @@ RAW_EVENTS = Table(
         Column(
             "is_final",
             "BOOL",
-            "False while the export may still change: an intraday table, or less than three days old.",
+            "False while the export may still change: an intraday or fresh table, or less than three days old.",
             required=True,
             wall_clock=True,
         ),

@@ -205,7 +205,7 @@ class _Write:
         def statement(day: date) -> Statement:
             query = files.of_day(day)
             self._facts[day] = query.facts
-            read.append(query)
+            read[:] = [query]  # What an earlier one holds is given back.
             return Statement(query.sql, least=demanded.get(day), is_from_outside=True)
 
         read: list[FileQuery | TableQuery] = []

@@ -113,13 +113,26 @@ def test_only_tables_that_exist_are_read_and_named() -> None:
         f"`{PROJECT}.analytics_1.events_20240313`",
         f"`{PROJECT}.analytics_1.events_intraday_20240314`",
     ]
-    assert found.facts == {"tables": "events_20240313, events_intraday_20240314", "intraday_tables": 1}
+    assert found.facts == {
+        "tables": "events_20240313, events_intraday_20240314",
+        "kinds": "daily 2024-03-13, intraday 2024-03-14",
+    }
 
 
-def test_the_daily_table_wins_over_the_intraday_table_of_its_date() -> None:
-    found = query(events_20240314=BARE, events_intraday_20240314=BARE)
-    assert list(scans(found)) == [f"`{PROJECT}.analytics_1.events_20240314`"]
-    assert found.facts == {"tables": "events_20240314", "intraday_tables": 0}
+@pytest.mark.parametrize(
+    ("kinds", "read", "kind"),
+    [
+        (["", "fresh_", "intraday_"], "events_20240314", "daily"),
+        (["", "intraday_"], "events_20240314", "daily"),
+        (["fresh_", "intraday_"], "events_fresh_20240314", "fresh"),
+    ],
+)
+def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(
+    kinds: list[str], read: str, kind: str
+) -> None:
+    found = query(**{f"events_{kind}20240314": BARE for kind in kinds})
+    assert list(scans(found)) == [f"`{PROJECT}.analytics_1.{read}`"]
+    assert found.facts == {"tables": read, "kinds": f"{kind} 2024-03-14"}
 
 
 @pytest.mark.parametrize(
@@ -127,6 +140,7 @@ def test_the_daily_table_wins_over_the_intraday_table_of_its_date() -> None:
     [
         ("events_20240314", date(2024, 3, 17), "FALSE"),
         ("events_20240314", date(2024, 3, 18), "TRUE"),
+        ("events_fresh_20240314", date(2024, 6, 1), "FALSE"),
         ("events_intraday_20240314", date(2024, 6, 1), "FALSE"),
     ],
 )
@@ -324,9 +338,11 @@ def test_the_day_comes_from_the_timestamp_to_the_microsecond_whatever_table_an_e
     assert {event["event_date"] for event in read(tables)} == {DAY}
 
 
-def test_an_intraday_table_is_read_until_its_daily_table_is_there(tables: Tables) -> None:
+def test_an_intraday_table_is_read_until_a_fresh_one_is_there_and_this_until_the_daily_one_is(tables: Tables) -> None:
     tables.add("events_intraday_20240314", BARE, [GOOD | {"event_name": "partial"}])
     assert [(event["event_name"], event["is_final"]) for event in read(tables)] == [("partial", False)]
+    tables.add("events_fresh_20240314", BARE, [GOOD | {"event_name": "fresh"}, GOOD | {"event_name": "fresh"}])
+    assert [(event["event_name"], event["is_final"]) for event in read(tables)] == [("fresh", False)] * 2
     tables.add("events_20240314", BARE, [GOOD | {"event_name": "complete"}])
     assert [(event["event_name"], event["is_final"]) for event in read(tables)] == [("complete", True)]
 
@@ -335,7 +351,7 @@ def test_no_table_is_no_events_in_the_contract_s_types(tables: Tables) -> None:
     tables.add("events_20240312", BARE, [GOOD])
     assert read(tables) == []
     source = exported(BigQueryCatalog(lambda: tables.client), tables.dataset)
-    assert source.look(DAY).day(DAY).facts == {"tables": "none", "intraday_tables": 0}
+    assert source.look(DAY).day(DAY).facts == {"tables": "none", "kinds": "none"}
 
 
 def test_what_is_there_is_told_by_the_names_of_the_tables(tables: Tables) -> None:

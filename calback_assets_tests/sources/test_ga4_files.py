@@ -1,6 +1,9 @@
 """Tests of the GA4 export's files as `raw_events`."""
 
 import gzip
+import itertools
+import json
+import tempfile
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -8,9 +11,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from calback_assets.errors import SourceError
 from calback_assets.sources.ga4_files import Ga4Files
@@ -109,7 +115,7 @@ FULL_EVENT = {
 }
 
 
-@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz", "json", "json.gz", "ndjson", "ndjson.gz"])
 def test_a_json_row_becomes_an_event_of_the_contract_with_missing_fields_null(tmp_path: Path, suffix: str) -> None:
     write_lines(tmp_path / f"events_20240314.{suffix}", [FULL_ROW, "", GOOD])
     full, sparse = read(tmp_path)
@@ -225,17 +231,432 @@ def test_a_day_on_which_the_clock_changes_has_its_own_length(tmp_path: Path, day
     assert names(read(tmp_path, day, timezone="Europe/Berlin")) == ["first", "last"]
 
 
-def test_the_daily_table_wins_over_the_intraday_table_of_its_date(tmp_path: Path) -> None:
-    write_lines(tmp_path / "events_intraday_20240314.jsonl", [GOOD | {"event_name": "partial"}])
-    (event,) = read(tmp_path)
-    assert (event["event_name"], event["is_final"]) == ("partial", False)
-    facts = files(tmp_path).look(DAY).day(DAY).facts
-    assert facts == {"files": "events_intraday_20240314.jsonl", "intraday_files": 1}
+def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(tmp_path: Path) -> None:
+    for name, kind in (("intraday_20240314", "intraday"), ("fresh_20240314", "fresh"), ("20240314", "daily")):
+        write_lines(tmp_path / f"events_{name}.jsonl", [GOOD | {"event_name": kind}])
+        (event,) = read(tmp_path)
+        assert (event["event_name"], event["is_final"]) == (kind, kind == "daily")
+        assert files(tmp_path).look(DAY).day(DAY).facts == {
+            "files": f"events_{name}.jsonl",
+            "kinds": f"{kind} 2024-03-14",
+        }
 
-    write_lines(tmp_path / "events_20240314.jsonl.gz", [GOOD | {"event_name": "complete"}])
-    (event,) = read(tmp_path)
-    assert (event["event_name"], event["is_final"]) == ("complete", True)
-    assert files(tmp_path).look(DAY).day(DAY).facts == {"files": "events_20240314.jsonl.gz", "intraday_files": 0}
+
+@pytest.mark.parametrize("kind", ["", "fresh_", "intraday_"])
+def test_a_date_of_any_kind_is_there_and_the_last_and_lacked_by_its_name_as_a_daily_table(
+    tmp_path: Path, kind: str
+) -> None:
+    write_lines(tmp_path / f"events_{kind}20240313" / "000000000000.json", [GOOD])
+    write_lines(tmp_path / f"events_{kind}20240315-000000000000.json", [GOOD])
+    found = files(tmp_path).look(DAY)
+    assert found.last == date(2024, 3, 15)
+    assert [found.has(date(2024, 3, day)) for day in (12, 13, 14, 15)] == [False, True, False, True]
+    assert found.lacks(date(2024, 3, 13)) == ["events_20240312", "events_20240314"]
+    assert found.lacks(date(2024, 3, 14)) == []
+    assert found.day(DAY).facts["kinds"] == f"{kind[:-1] or 'daily'} 2024-03-13, {kind[:-1] or 'daily'} 2024-03-15"
+
+
+def test_a_folder_without_a_shard_is_no_table(tmp_path: Path) -> None:
+    (tmp_path / "events_20240314").mkdir()
+    (tmp_path / "events_20240314" / "_SUCCESS").touch()
+    assert not files(tmp_path).look(DAY).has(DAY)
+
+
+SHARDED = [
+    "events_20240314-{}",
+    "events_20240314_{}",
+    "events_20240314{}",
+    "EVENTS_20240314/{}",
+    "events_20240314/part-{}",
+    "events_20240314/events_20240314-{}",
+    "events_fresh_20240314_{}",
+    "events_fresh_20240314/{}",
+    "events_intraday_20240314-{}",
+    "events_intraday_20240314/{}",
+]
+"""The places that people give `bq extract`, with a `*` for the number."""
+
+
+@pytest.mark.parametrize("ending", ["json", "NDJSON", "jsonl.gz", "json.gz", "parquet"])
+@pytest.mark.parametrize("place", SHARDED)
+def test_all_shards_of_a_table_are_one_table(tmp_path: Path, place: str, ending: str) -> None:
+    for number in range(11):
+        path = tmp_path / f"{place.format(f'{number:012}')}.{ending}"
+        path.parent.mkdir(exist_ok=True)
+        if ending == "parquet":
+            write_parquet(path, {"event_timestamp": [NOON, NOON], "event_name": [f"{number:02} a", f"{number:02} b"]})
+        else:
+            write_lines(path, [GOOD | {"event_name": f"{number:02} a"}, "", GOOD | {"event_name": f"{number:02} b"}])
+    assert names(read(tmp_path)) == [f"{number:02} {letter}" for number in range(11) for letter in "ab"]
+    kind = next((kind for kind in ("fresh", "intraday") if kind in place), "daily")
+    name = "events_20240314" if kind == "daily" else f"events_{kind}_20240314"
+    assert files(tmp_path).look(DAY).day(DAY).facts == {
+        "files": f"11 shards of {name}",
+        "kinds": f"{kind} 2024-03-14",
+    }
+
+
+def test_one_shard_alone_is_a_table_and_an_empty_one_holds_nothing(tmp_path: Path) -> None:
+    write_lines(tmp_path / "events_20240314-000000000000.json", [GOOD])
+    assert names(read(tmp_path)) == ["open"]
+    (tmp_path / "events_20240314-000000000001.json").touch()
+    assert names(read(tmp_path)) == ["open"]
+
+
+def test_shards_of_parquet_that_differ_in_columns_are_each_read_as_they_are(tmp_path: Path) -> None:
+    first = {"event_timestamp": [NOON], "event_name": ["a"], "user_id": ["u1"]}
+    write_parquet(tmp_path / "events_20240314-000000000000.parquet", first)
+    write_parquet(tmp_path / "events_20240314-000000000001.parquet", {"event_name": ["b"], "event_timestamp": [NOON]})
+    write_parquet(tmp_path / "events_20240314-000000000002.parquet", first | {"user_id": [2], "event_name": ["c"]})
+    assert {event["event_name"]: event["user_id"] for event in read(tmp_path)} == {"a": "u1", "b": None, "c": "2"}
+
+
+@pytest.mark.parametrize(
+    ("there", "missing"),
+    [
+        (["events_20240314-000000000001.json.gz"], "events_20240314-000000000000.json.gz"),
+        (
+            [f"events_fresh_20240314_{number:012}.parquet" for number in (0, 1, 3, 5)],
+            "events_fresh_20240314_000000000002.parquet",
+        ),
+        (
+            ["events_20240314/000000000000.json", "events_20240314/000000000002.json"],
+            "events_20240314/000000000001.json",
+        ),
+        (["events_20240314-999999999999.json"], "events_20240314-000000000000.json"),
+    ],
+)
+def test_a_hole_in_the_numbers_is_an_error_that_names_the_missing_shard(
+    tmp_path: Path, there: list[str], missing: str
+) -> None:
+    for name in there:
+        write_lines(tmp_path / name, [GOOD])
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).look(DAY)
+    assert str(caught.value) == (
+        f"{tmp_path / missing}: this shard is missing, and a later one of its table is there. Fetch it from the "
+        "bucket, or export the table again."
+    )
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "forms"),
+    [
+        (
+            "events_20240314-000000000000.json",
+            "events_20240314.json",
+            "events_20240314-*.json and events_20240314.json",
+        ),
+        (
+            "events_20240314-000000000000.json",
+            "events_20240314-000000000001.json.gz",
+            "events_20240314-*.json and events_20240314-*.json.gz",
+        ),
+        (
+            "events_20240314-000000000000.parquet",
+            "events_20240314_000000000001.parquet",
+            "events_20240314-*.parquet and events_20240314_*.parquet",
+        ),
+        (
+            "events_20240314/000000000000.parquet",
+            "events_20240314/000000000001.json",
+            "*.parquet and *.json",
+        ),
+        (
+            "events_20240314/000000000000.parquet",
+            "events_20240314.parquet",
+            "events_20240314/*.parquet and events_20240314.parquet",
+        ),
+        (
+            "EVENTS_20240314/000000000000.json",
+            "events_20240314/000000000000.json",
+            "EVENTS_20240314/000000000000.json and events_20240314/000000000000.json",
+        ),
+    ],
+)
+def test_one_table_in_two_forms_is_an_error_that_names_both(
+    tmp_path: Path, first: str, second: str, forms: str
+) -> None:
+    write_lines(tmp_path / first, [GOOD])
+    write_lines(tmp_path / second, [GOOD])
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).look(DAY)
+    folder = tmp_path / "events_20240314" if forms.startswith("*") else tmp_path
+    assert str(caught.value) == f"{folder}: {forms} hold the same export table. Remove one of them."
+
+
+WINDOWS = "\ufeff{}\r\n\r\n{}\r\n  \r\n{}"
+"""A byte-order mark, ends of lines in two characters, blank lines, and no end of the last line."""
+
+
+def write_as_windows_does(path: Path, *lines: object) -> Path:
+    content = WINDOWS.format(*map(json.dumps, lines)).encode()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["json", "jsonl.gz"])
+def test_a_byte_order_mark_two_characters_at_the_end_of_a_line_and_blank_lines_are_taken(
+    tmp_path: Path, suffix: str
+) -> None:
+    lines = [GOOD | {"event_name": name} for name in "abc"]
+    write_as_windows_does(tmp_path / f"events_20240314-000000000000.{suffix}", *lines)
+    write_lines(tmp_path / f"events_20240314-000000000001.{suffix}", [GOOD])
+    write_as_windows_does(tmp_path / f"events_20240315.{suffix}", *lines)
+    assert names(read(tmp_path)) == ["a", "a", "b", "b", "c", "c", "open"]
+
+
+@pytest.mark.parametrize("content", ["\ufeff", "\ufeff\r\n", "\r\n", ""])
+def test_a_file_of_blank_lines_and_a_mark_holds_no_events(tmp_path: Path, content: str) -> None:
+    (tmp_path / "events_20240314.json").write_text(content, encoding="utf-8", newline="")
+    assert read(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", ["json", "json.gz"])
+def test_a_bad_line_after_a_mark_is_named_by_its_number_in_the_file(tmp_path: Path, suffix: str) -> None:
+    path = write_as_windows_does(tmp_path / f"events_20240314.{suffix}", GOOD, GOOD, GOOD | {"event_name": None})
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 5: event_name is missing. {REMEDY}"
+
+
+def test_a_marked_gzip_file_that_ends_early_is_named(tmp_path: Path) -> None:
+    path = write_as_windows_does(tmp_path / "events_20240314.json.gz", *[GOOD | {"user_id": "u" * 10_000}] * 3)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    expected = f"{path}: the gzip stream is damaged or ends early, after line 4. Export the file again."
+    assert str(caught.value) == expected
+
+
+def test_a_copy_without_the_mark_that_finds_no_room_is_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_as_windows_does(tmp_path / "events_20240314.json", GOOD, GOOD, GOOD)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{path}: begins with a byte-order mark, and no copy for DuckDB can be written to {tmp_path / 'absent'} "
+        "(No such file or directory). Make room there, or export the file as Parquet."
+    )
+
+
+def test_a_copy_without_the_mark_is_shared_by_the_days_that_need_it_and_gone_with_the_last(tmp_path: Path) -> None:
+    def copies() -> int:
+        return sum(path.resolve().name.endswith(" (deleted)") for path in Path("/proc/self/fd").iterdir())
+
+    write_as_windows_does(tmp_path / "events_20240314.json", GOOD, GOOD, GOOD)
+    found, before = files(tmp_path).look(DAY), copies()
+    first, second = found.day(DAY), found.day(DAY + timedelta(days=1))
+    assert copies() == before + 1
+    assert [len(rows(query, RAW_EVENTS)) for query in (first, second, first)] == [3, 0, 3]
+    del first
+    assert copies() == before + 1
+    del second
+    assert copies() == before
+
+
+@pytest.mark.parametrize("place", ["events_20240314-{}", "events_20240314/{}"])
+def test_a_bad_line_of_a_shard_is_named(tmp_path: Path, place: str) -> None:
+    shards = [tmp_path / f"{place.format(f'{number:012}')}.json.gz" for number in range(3)]
+    for path in shards:
+        write_lines(path, [GOOD])
+    write_lines(shards[1], [GOOD, "", GOOD | {"event_timestamp": MARK}])
+    expected = f"{shards[1]}, line 3: event_timestamp is not an INT64. {REMEDY}"
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+
+
+def test_a_shard_of_parquet_that_is_not_whole_or_has_a_bad_value_is_named(tmp_path: Path) -> None:
+    columns = {"event_timestamp": [NOON], "event_name": ["open"], "batch_page_id": [1.0]}
+    for number in range(3):
+        write_parquet(tmp_path / f"events_20240314-{number:012}.parquet", columns)
+    path = write_parquet(tmp_path / "events_20240314-000000000001.parquet", columns | {"batch_page_id": [1.5]})
+    expected = f"{path}: batch_page_id is not an INT64. Export the file again."
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    truncate(path)
+    with pytest.raises(SourceError) as caught:
+        files(tmp_path).look(DAY).day(DAY)
+    assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
+
+
+def record(name: str, **fields: object) -> dict[str, object]:
+    return {"type": "record", "name": name, "fields": [{"name": key, "type": type_} for key, type_ in fields.items()]}
+
+
+def nullable(type_: str) -> list[str]:
+    return ["null", type_]
+
+
+EXTRACTED_AVRO = record(
+    "Root",
+    event_timestamp=nullable("long"),
+    event_name=nullable("string"),
+    batch_page_id=nullable("long"),
+    user_id=nullable("string"),
+    is_active_user=nullable("boolean"),
+    event_params={
+        "type": "array",
+        "items": record(
+            "Parameter",
+            key=nullable("string"),
+            value=record(
+                "Value", string_value=nullable("string"), int_value=nullable("long"), double_value=nullable("double")
+            ),
+        ),
+    },
+    geo=record("Geo", country=nullable("string")),
+)
+"""As BigQuery writes it: every column may be null, and an array has no null."""
+
+
+def write_avro(path: Path, schema: dict[str, object], rows_: list[dict[str, Any]]) -> Path:
+    with path.open("wb") as file:
+        fastavro.writer(file, fastavro.parse_schema(schema), rows_, codec="deflate")
+    return path
+
+
+AVRO = {"event_timestamp": NOON, "event_name": "open", "event_params": [], "geo": {}}
+
+
+def test_a_record_of_avro_becomes_an_event_of_the_contract(tmp_path: Path) -> None:
+    parameters = [
+        {"key": "k", "value": {"int_value": 2**63 - 1}},
+        {"key": "score", "value": {"double_value": float("inf")}},
+    ]
+    row = AVRO | {"user_id": "a\0ü", "is_active_user": False, "event_params": parameters, "geo": {"country": "Chile"}}
+    write_avro(tmp_path / "events_20240314.AVRO", EXTRACTED_AVRO, [row, AVRO])
+    known = {"event_date": DAY, "event_timestamp": NOON, "event_name": "open", "event_params": [], "is_final": True}
+    full, sparse = read(tmp_path)
+    assert sparse == dict.fromkeys(RAW_EVENTS.column_names) | known
+    assert full == sparse | {
+        "user_id": "a\0ü",
+        "is_active_user": False,
+        "country": "Chile",
+        "event_params": [
+            {"key": "k", "value": value(int_value=2**63 - 1)},
+            {"key": "score", "value": value(double_value=float("inf"))},
+        ],
+    }
+
+
+def test_a_bad_record_of_avro_is_named_and_not_quoted(tmp_path: Path) -> None:
+    path = tmp_path / "events_20240314-000000000000.avro"
+    write_avro(path, EXTRACTED_AVRO, [AVRO, AVRO, AVRO | {"event_name": None}])
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == (
+        f"{path}, record 3: event_name is missing. Export the file again."
+    )
+    write_avro(path, record("Root", event_timestamp="string", event_name="string"), [AVRO | {"event_timestamp": MARK}])
+    assert failure(files(tmp_path).look(DAY).day(DAY)) == (
+        f"{path}, record 1: event_timestamp is not an INT64. Export the file again."
+    )
+    write_avro(path, record("Root", event_timestamp="long", event_name="bytes"), [AVRO | {"event_name": MARK.encode()}])
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == (
+        f"{path}, record 1: holds a value of a type that no column of its name has. Export the file again."
+    )
+
+
+def test_a_record_of_avro_that_is_too_long_is_named(tmp_path: Path) -> None:
+    write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO, AVRO | {"user_id": "u" * 1000}])
+    source = Ga4Files(tmp_path, SEOUL, lambda: datetime(2024, 6, 1, tzinfo=UTC), max_line_bytes=1000)
+    with pytest.raises(SourceError, match=r"record 2: 1,\d{3} bytes long as JSON, and it is taken up to 1,000\. Set "):
+        source.look(DAY).day(DAY)
+
+
+@pytest.mark.parametrize("kept", [0, 3, 100, -20], ids=["empty", "in its mark", "in its schema", "in its rows"])
+def test_an_avro_file_without_its_end_is_named(tmp_path: Path, kept: int) -> None:
+    path = write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO] * 100)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == f"{path}: not a complete Avro file, after record 0. Export the file again."
+
+
+def test_an_avro_file_in_a_codec_that_is_not_read_says_which_is(tmp_path: Path) -> None:
+    path = write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO])
+    path.write_bytes(path.read_bytes().replace(b"\x0edeflate", b"\x0csnappy"))
+    with pytest.raises(SourceError) as caught:
+        read(tmp_path)
+    assert str(caught.value) == f"{path}: compressed as snappy, which is not read. Export it with DEFLATE."
+
+
+PARAMETER = pa.struct(
+    [("key", pa.string()), ("value", pa.struct([("string_value", pa.string()), ("int_value", pa.int64())]))]
+)
+EXTRACTED = pa.schema(
+    [
+        ("event_timestamp", pa.int64()),
+        ("event_name", pa.string()),
+        ("batch_page_id", pa.int64()),
+        ("user_id", pa.string()),
+        ("is_active_user", pa.bool_()),
+        ("event_params", pa.list_(PARAMETER)),
+        ("geo", pa.struct([("country", pa.string())])),
+    ]
+)
+integers, texts = some.integers(-(2**63), 2**63 - 1), some.text(max_size=5)
+extracted = some.fixed_dictionaries(
+    {
+        "event_timestamp": some.integers(NOON, NOON + 10),
+        "event_name": texts,
+        "user_id": some.none() | texts,
+        "is_active_user": some.none() | some.booleans(),
+        "event_params": some.lists(
+            some.fixed_dictionaries(
+                {
+                    "key": texts,
+                    "value": some.fixed_dictionaries(
+                        {"string_value": some.none() | texts, "int_value": some.none() | integers}
+                    ),
+                }
+            ),
+            max_size=2,
+        ),
+        "geo": some.fixed_dictionaries({"country": some.none() | texts}),
+    }
+)
+
+
+def write_extract(path: Path, rows_: list[dict[str, Any]]) -> None:
+    """Writes rows in the form that the name tells; the lines of `.ndjson` as Windows does."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".parquet":
+        pq.write_table(pa.Table.from_pylist(rows_, EXTRACTED), path)
+    elif path.suffix == ".avro":
+        write_avro(path, EXTRACTED_AVRO, rows_)
+    elif path.suffix == ".ndjson":
+        path.write_bytes("".join(["\ufeff", *(f"{json.dumps(row)}\r\n\r\n" for row in rows_)]).encode())
+    else:
+        write_lines(path, rows_)
+
+
+ENDINGS = ["json", "jsonl.gz", "ndjson", "parquet", "avro"]
+
+
+@settings(max_examples=5, deadline=None, derandomize=True)
+@given(
+    rows_=some.lists(extracted, max_size=6),
+    shards=some.integers(1, 3),
+    kind=some.sampled_from(["", "fresh_", "intraday_"]),
+)
+def test_the_same_rows_are_the_same_events_in_every_form(rows_: list[dict[str, Any]], shards: int, kind: str) -> None:
+    for number, row in enumerate(rows_):
+        row["batch_page_id"] = number
+    expected = [
+        dict.fromkeys(RAW_EVENTS.column_names)
+        | {name: row[name] for name in EXTRACTED.names if name not in ("event_params", "geo")}
+        | {"event_params": [{"key": p["key"], "value": value(**p["value"])} for p in row["event_params"]]}
+        | {"country": row["geo"]["country"], "event_date": DAY}
+        for row in rows_
+    ]
+    for ending, place in itertools.product(ENDINGS, ["", "-{}", "_{}", "/{}"]):
+        with tempfile.TemporaryDirectory() as parent:
+            folder, written = Path(parent) / "analytics", shards if place else 1
+            for number in range(written):
+                path = folder / f"events_{kind}20240314{place.format(f'{number:012}')}.{ending}"
+                write_extract(path, rows_[number::written])
+            events = sorted(read(folder), key=lambda event: event["batch_page_id"])
+        assert events == [event | {"is_final": not kind} for event in expected], (ending, place)
 
 
 @pytest.mark.parametrize(("today", "is_final"), [(date(2024, 3, 17), False), (date(2024, 3, 18), True)])
@@ -252,7 +673,7 @@ def test_copies_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["absent", "."])
 def test_no_folder_and_no_file_are_no_events(tmp_path: Path, folder: str) -> None:
     assert read(tmp_path / folder) == []
-    assert files(tmp_path / folder).look(DAY).day(DAY).facts == {"files": "none", "intraday_files": 0}
+    assert files(tmp_path / folder).look(DAY).day(DAY).facts == {"files": "none", "kinds": "none"}
 
 
 def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Path) -> None:
@@ -411,15 +832,27 @@ def test_names_of_any_case_and_folders_with_pattern_characters_are_only_names(tm
     assert names(read(tmp_path / "sm*ll [1]?" / "analytics")) == ["open", "parquet"]
 
 
-@pytest.mark.parametrize("name", ["events_2024-03-14.jsonl", "events_20240230.parquet", "events_20240314-000.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "events_2024-03-14.jsonl",
+        "events_20240230.parquet",
+        "events_20240314-000.parquet",
+        "events_2024-03-14-000000000000.json",
+        "events_stale_20240314.json",
+        "events_20240230/000000000000.parquet",
+        "events_20240314.parquet/000000000000.parquet",
+    ],
+)
 def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).touch()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SourceError) as caught:
         files(tmp_path).look(DAY).day(DAY)
     assert str(caught.value) == (
         f"{tmp_path / name}: the name tells no export date, so no day would read it. "
-        "Name it events_YYYYMMDD or events_intraday_YYYYMMDD, one file for each export table."
+        "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named."
     )
 
 

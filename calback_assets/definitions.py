@@ -21,6 +21,7 @@ from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.access_log_forms import Fields
 from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.daily import DailySource
 from calback_assets.sources.data_folder import DataFolder, Reads
@@ -54,7 +55,13 @@ def sources_of(settings: Settings) -> Sources:
     if settings.bigquery is None:
         daily: dict[str, DailySource] = {
             RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes),
-            RAW_ACCESS_LOG.name: AccessLogFiles(settings.data_dir / "access_log", settings.max_line_bytes),
+            RAW_ACCESS_LOG.name: AccessLogFiles(
+                settings.data_dir / "access_log",
+                settings.timezone,
+                Fields(settings.access_log_user_field, settings.access_log_date_field),
+                settings.max_rejected_share,
+                settings.max_line_bytes,
+            ),
         }
         readers |= {"analytics": Ga4Files.reads, "access_log": AccessLogFiles.reads}
         return Sources(documents, declared, daily, DataFolder(settings.data_dir, readers))

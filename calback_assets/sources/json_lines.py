@@ -7,6 +7,7 @@ first offending line has to be found. What a line must hold is for the source to
 import gzip
 import json
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from contextlib import suppress
 from io import BufferedReader
@@ -30,27 +31,44 @@ def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterat
     Raises:
         SourceError: a line that is not one JSON object or too long, or a file that cannot be read to its end.
     """
-    for number, line in _lines(path, max_bytes):
+    for number, line in numbered_lines(path, max_bytes):
         try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            value = _leniently(path, number, line)
-            if not half_characters and _has_half(value):
-                raise line_error(path, number, "half of a surrogate pair (\\ud800 to \\udfff), no character") from None
-        if not isinstance(value, dict):
-            raise line_error(path, number, "not a JSON object")
+            value = json_object(line, half_characters=half_characters)
+        except LineProblem as problem:
+            raise line_error(path, number, str(problem)) from None
         yield number, value
 
 
-def _leniently(path: Path, number: int, line: bytes) -> object:
+class LineProblem(Exception):  # noqa: N818  # What is wrong with a line, of which a few may be taken.
+    """What is wrong with a line, without its place and its content."""
+
+
+def json_object(line: bytes, *, half_characters: bool) -> dict[str, object]:
+    """The object in a line.
+
+    Raises:
+        LineProblem: it is not one JSON object.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = _leniently(line)
+        if not half_characters and _has_half(value):
+            raise LineProblem("half of a surrogate pair (\\ud800 to \\udfff), no character") from None
+    if not isinstance(value, dict):
+        raise LineProblem("not a JSON object")
+    return value
+
+
+def _leniently(line: bytes) -> object:
     """A line that orjson refuses: the standard library takes half a character and NaN, and counts in characters."""
     try:
         # Decoded here: json.loads would guess at UTF-16 and UTF-32, which DuckDB does not read.
         return json.loads(line.rstrip().decode())
     except json.JSONDecodeError as error:
-        raise line_error(path, number, f"not valid JSON from character {error.colno} on") from None
+        raise LineProblem(f"not valid JSON from character {error.colno} on") from None
     except (ValueError, RecursionError):
-        raise line_error(path, number, "not valid JSON in UTF-8") from None
+        raise LineProblem("not valid JSON in UTF-8") from None
 
 
 def _has_half(value: object) -> bool:
@@ -69,7 +87,7 @@ def longest_line(path: Path, max_bytes: int) -> int:
     """
     longest = length = 0
     chunk_bytes = min(_CHUNK, max_bytes)
-    with suppress(EOFError, zlib.error, OSError), _opened(path) as file:
+    with suppress(EOFError, zlib.error, OSError), opened(path) as file:
         while chunk := file.read(chunk_bytes):
             if (newline := chunk.find(b"\n")) < 0:
                 length += len(chunk)
@@ -78,7 +96,7 @@ def longest_line(path: Path, max_bytes: int) -> int:
             length = len(chunk) - 1 - chunk.rfind(b"\n")
     longest = max(longest, length)
     if longest > max_bytes:
-        for _ in _lines(path, max_bytes):
+        for _ in numbered_lines(path, max_bytes):
             pass  # Until the line is found.
     return max(longest, chunk_bytes)
 
@@ -93,10 +111,15 @@ def file_error(path: Path, problem: str) -> SourceError:
     return SourceError(f"{path}: {problem}. Export the file again.")
 
 
-def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, gzipped where its name says so, that are not blank; without a byte-order mark.
+
+    Raises:
+        SourceError: a line is too long, or the file cannot be read to its end.
+    """
     number = 0
     try:
-        with _opened(path) as file:
+        with opened(path) as file:
             while line := file.readline(max_bytes + 1):
                 number += 1
                 if len(line) > max_bytes and not line.endswith(b"\n"):
@@ -104,7 +127,9 @@ def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
                         f"{path}, line {number}: {len(line) + _rest(file):,} bytes long, and a line is taken up to "
                         f"{max_bytes:,}. Set CALBACK_MAX_LINE_BYTES to more, or remove the line."
                     )
-                if not line.isspace():
+                if number == 1:
+                    line = line.removeprefix(BOM_UTF8)
+                if line and not line.isspace():
                     yield number, line
     except (EOFError, gzip.BadGzipFile, zlib.error):
         raise file_error(path, f"the gzip stream is damaged or ends early, after line {number}") from None
@@ -112,7 +137,8 @@ def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
         raise SourceError(f"{path}: {error.strerror}. Make the file readable.") from None
 
 
-def _opened(path: Path) -> BufferedReader:
+def opened(path: Path) -> BufferedReader:
+    """The bytes of a file, out of gzip where its name says so."""
     # The standard library's own reading of lines from gzip goes through Python for each.
     return BufferedReader(gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
 

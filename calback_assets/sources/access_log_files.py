@@ -16,13 +16,12 @@ import duckdb
 
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
-from calback_assets.sources.access_log import FoundLog
+from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
 from calback_assets.sources.access_log_forms import (
     FILE,
     KAFKA,
     PLACE,
     PROBLEM,
-    Fields,
     Form,
     bad_places,
     form_of,
@@ -42,7 +41,6 @@ from calback_assets.tables.raw import RAW_ACCESS_LOG
 _FOLDER = re.compile(r"date=(?P<day>.*)")
 """In small letters."""
 _SHOWN = 5
-_DEFAULT_FIELDS = Fields()
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class AccessLogFiles:
         self,
         folder: Path,
         zone: str,
-        fields: Fields = _DEFAULT_FIELDS,
+        fields: Fields = DEFAULT_FIELDS,
         tolerated: float = Settings.max_rejected_share,
         max_line_bytes: int = Settings.max_line_bytes,
     ) -> None:
@@ -108,7 +106,7 @@ class AccessLogFiles:
         return FoundFiles(
             folder,
             {day: paths for day, paths in files.items() if paths},
-            self._reader.tallies(_files(folder), None),
+            self._reader.tallies(self._reader.groups(_files(folder), None)),
             self._reader,
         )
 
@@ -146,10 +144,11 @@ class FoundFiles(FoundLog):
         """
         own = self._of_day.get(day, ())
         shared = [path for path, tallies in self._flat.items() if day in tallies]
-        tallies = [of_file.get(day, _Tally()) for of_file in self._reader.tallies(own, day).values()]
+        groups = self._reader.groups(own, day)
+        tallies = [of_file.get(day, _Tally()) for of_file in self._reader.tallies(groups).values()]
         tally = sum(tallies + [self._flat[path][day] for path in shared], _Tally())
         self._refuse(tally, f"of {day} cannot be taken", day, shared, own)
-        groups = [*self._reader.groups(own, day), *self._reader.groups(shared, None)]
+        groups += self._reader.groups(shared, None)
         columns = ", ".join(identifier(name) for name in RAW_ACCESS_LOG.column_names)
         facts: dict[str, int | str] = {"files": len(own) + len(shared)}
         undated = sum(self._flat[path].get(None, _Tally()).bad for path in shared)
@@ -232,17 +231,13 @@ class _Reader:
         folder_day = str(day) if day else None
         return rows(form, paths, longest, self._fields, self._zone, folder_day, is_strict=is_strict)
 
-    def tallies(self, paths: Sequence[Path], day: date | None) -> Mapping[Path, Mapping[date | None, _Tally]]:
+    def tallies(self, groups: Sequence[_Group]) -> Mapping[Path, Mapping[date | None, _Tally]]:
         """How many lines of each file are of which day; None stands for those that tell none.
 
         Raises:
             SourceError: a file that cannot be read.
         """
-        found: dict[Path, dict[date | None, _Tally]] = {path: {} for path in paths}
-        for group in self.groups(paths, day):
-            for path, of_file in self._tallies(group).items():
-                found[path] = of_file
-        return found
+        return {path: of_file for group in groups for path, of_file in self._tallies(group).items()}
 
     def _tallies(self, group: _Group) -> dict[Path, dict[date | None, _Tally]]:
         try:

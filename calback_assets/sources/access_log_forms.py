@@ -17,6 +17,7 @@ import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
+from calback_assets.sources.access_log import Fields
 from calback_assets.sources.coercion import exact, identifier, json_type, literal, not_a, object_size, stored_type
 from calback_assets.sources.data_folder import pattern
 from calback_assets.sources.json_lines import (
@@ -51,14 +52,6 @@ _TIME = f"({_DAY})[Tt ]([0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}})(?:[.][0-9]+)? ?({_ZONE
 _EPOCH = "([1-9][0-9]{8,15})(?:[.][0-9]+)?"
 _MICROSECONDS = {"9, 10": 1_000_000, "12, 13": 1_000, "15, 16": 1}
 """Of a unit, by the digits of a time since 1970: each pair spans 1973-03-03 to 2286-11-20."""
-
-
-@dataclass(frozen=True)
-class Fields:
-    """The names that the log's writer gave to what every line holds."""
-
-    user: str = "userId"
-    date: str = "date"
 
 
 @dataclass(frozen=True)

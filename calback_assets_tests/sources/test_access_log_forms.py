@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from calback_assets.errors import SourceError
+from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
-from calback_assets.sources.access_log_forms import Fields
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 from calback_assets_tests.sources.helpers import MARK, rows
 
@@ -54,15 +54,15 @@ def write(folder: Path, form: str, given_rows: Sequence[Row], *, mark: bytes = b
     return path
 
 
-def log(folder: Path, fields: Fields = Fields(), zone: str = SEOUL) -> AccessLogFiles:  # noqa: B008  # Frozen.
+def log(folder: Path, fields: Fields = DEFAULT_FIELDS, zone: str = SEOUL) -> AccessLogFiles:
     return AccessLogFiles(folder, zone, fields)
 
 
-def read(folder: Path, day: date = DAY, fields: Fields = Fields(), zone: str = SEOUL) -> list[Row]:  # noqa: B008
+def read(folder: Path, day: date = DAY, fields: Fields = DEFAULT_FIELDS, zone: str = SEOUL) -> list[Row]:
     return rows(log(folder, fields, zone).look(day).day(day), RAW_ACCESS_LOG)
 
 
-def users(folder: Path, day: date = DAY, fields: Fields = Fields()) -> list[str]:  # noqa: B008
+def users(folder: Path, day: date = DAY, fields: Fields = DEFAULT_FIELDS) -> list[str]:
     return sorted(row["user_id"] for row in read(folder, day, fields))
 
 

@@ -20,6 +20,7 @@ from calback_assets.checks import CHECKS, build_checks
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings
+from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.daily import DailySource
@@ -51,10 +52,17 @@ def sources_of(settings: Settings) -> Sources:
         from calback_assets.sources.firestore_live import LiveFirestore
 
         documents = LiveFirestore(settings.firestore_project, connected, declared)
+    fields = Fields(settings.access_log_user_field, settings.access_log_date_field)
     if settings.bigquery is None:
         daily: dict[str, DailySource] = {
             RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes),
-            RAW_ACCESS_LOG.name: AccessLogFiles(settings.data_dir / "access_log", settings.max_line_bytes),
+            RAW_ACCESS_LOG.name: AccessLogFiles(
+                settings.data_dir / "access_log",
+                settings.timezone,
+                fields,
+                settings.max_rejected_share,
+                settings.max_line_bytes,
+            ),
         }
         readers |= {"analytics": Ga4Files.reads, "access_log": AccessLogFiles.reads}
         return Sources(documents, declared, daily, DataFolder(settings.data_dir, readers))
@@ -65,7 +73,7 @@ def sources_of(settings: Settings) -> Sources:
     catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
     tables: dict[str, DailySource] = {
         RAW_EVENTS.name: Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
-        RAW_ACCESS_LOG.name: AccessLogTable(catalog, given.project, given.access_log_table),
+        RAW_ACCESS_LOG.name: AccessLogTable(catalog, given.project, given.access_log_table, fields),
     }
     return Sources(documents, declared, tables)
 

@@ -123,6 +123,12 @@ def _secret(text: str) -> bytes | None:
     return text.encode() if len(text) >= length and len(set(text)) >= different else None
 
 
+def _field(text: str) -> str | None:
+    # What quotes it in either engine cannot be in it, and Kafka's own fields are read as such.
+    is_kafka = text.lower() in ("topic", "partition", "offset")
+    return text if re.fullmatch("[^`'\"\\\\]{1,300}", text) and not is_kafka else None
+
+
 def _folder(text: str) -> Path | None:
     return None if text.startswith("~") else Path(text)
 
@@ -181,6 +187,12 @@ _GA4_DATASET = _Variable(
     "CALBACK_GA4_DATASET", "the dataset of the Google Analytics 4 export, analytics_<property id>", str
 )
 _ACCESS_LOG_TABLE = _Variable("CALBACK_ACCESS_LOG_TABLE", "<dataset>.<table>, where the access log lands", str)
+_ACCESS_LOG_USER_FIELD = _Variable(
+    "CALBACK_ACCESS_LOG_USER_FIELD", "the name of the field that tells who opened the app, such as userId", _field
+)
+_ACCESS_LOG_DATE_FIELD = _Variable(
+    "CALBACK_ACCESS_LOG_DATE_FIELD", "the name of the field that tells the day or the time, such as date", _field
+)
 _BIGQUERY_DATASET = _Variable(
     "CALBACK_BIGQUERY_DATASET", "the name of a dataset, of letters, digits and underscores", _like(r"\w{1,1024}")
 )
@@ -267,6 +279,8 @@ class Settings:
     """The share of its rows above which a source may not lose them at once, unless that is accepted by name."""
     max_line_bytes: int = 64 * 1024 * 1024
     """The longest line of a JSON file that is taken."""
+    access_log_user_field: str = "userId"
+    access_log_date_field: str = "date"
     frequent_min_days: int = 3
     """Active days that make a user frequent ("월 3회 이상 방문")."""
     frequent_window_days: int = 30
@@ -302,6 +316,13 @@ class Settings:
                 f"CALBACK_FREQUENT_WINDOW_DAYS {window} is less than CALBACK_FREQUENT_MIN_DAYS {minimum}, and nobody "
                 "is active on more days than there are; the window must not be shorter than the minimum"
             )
+        user_field = _ACCESS_LOG_USER_FIELD.of(environ, cls.access_log_user_field)
+        date_field = _ACCESS_LOG_DATE_FIELD.of(environ, cls.access_log_date_field)
+        if user_field.lower() == date_field.lower():
+            raise SettingsError(
+                f"CALBACK_ACCESS_LOG_USER_FIELD and CALBACK_ACCESS_LOG_DATE_FIELD are both {user_field!r}; set each to "
+                "a field of its own"
+            )
         return cls(
             data_dir=data_dir,
             duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
@@ -315,6 +336,8 @@ class Settings:
             expected_sources=_EXPECTED_SOURCES.of(environ, cls.expected_sources),
             max_lost_share=_MAX_LOST_SHARE.of(environ, cls.max_lost_share),
             max_line_bytes=_MAX_LINE_BYTES.of(environ, cls.max_line_bytes),
+            access_log_user_field=user_field,
+            access_log_date_field=date_field,
             frequent_min_days=minimum,
             frequent_window_days=window,
         )

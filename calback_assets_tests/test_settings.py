@@ -78,6 +78,8 @@ def test_every_variable_is_read() -> None:
         CALBACK_EXPECTED_SOURCES="raw_events, raw_users",
         CALBACK_MAX_LOST_SHARE="0.2",
         CALBACK_MAX_LINE_BYTES="1000",
+        CALBACK_ACCESS_LOG_USER_FIELD="사용자 id",
+        CALBACK_ACCESS_LOG_DATE_FIELD="at",
     ) == Settings(
         data_dir=Path("exports"),
         duckdb_path=Path("tables.duckdb"),
@@ -91,6 +93,17 @@ def test_every_variable_is_read() -> None:
         expected_sources=frozenset({"raw_events", "raw_users"}),
         max_lost_share=0.2,
         max_line_bytes=1000,
+        access_log_user_field="사용자 id",
+        access_log_date_field="at",
+    )
+
+
+def test_the_fields_of_the_log_are_two() -> None:
+    with pytest.raises(SettingsError) as caught:
+        settings(CALBACK_ACCESS_LOG_USER_FIELD="Date")
+    assert str(caught.value) == (
+        "CALBACK_ACCESS_LOG_USER_FIELD and CALBACK_ACCESS_LOG_DATE_FIELD are both 'Date'; set each to a field of its "
+        "own"
     )
 
 
@@ -230,6 +243,14 @@ EXPECTED = {
     "CALBACK_EXPECTED_SOURCES": (
         SOME_SOURCES,
         ["ga4", "raw_events,ga4", "raw_events;raw_users", "raw_events,", "RAW_EVENTS"],
+    ),
+    "CALBACK_ACCESS_LOG_USER_FIELD": (
+        "the name of the field that tells who opened the app, such as userId",
+        ["a`b", "it's", 'a"b', "a\\b", "Topic", "a" * 301],
+    ),
+    "CALBACK_ACCESS_LOG_DATE_FIELD": (
+        "the name of the field that tells the day or the time, such as date",
+        ["a`b", "partition", "offset"],
     ),
     "CALBACK_MAX_LINE_BYTES": ("a whole number of bytes from 1 to 1073741824", ["0", "64MB", "1e6", "1073741825"]),
     "FIRESTORE_EMULATOR_HOST": (

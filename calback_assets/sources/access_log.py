@@ -1,10 +1,22 @@
 """What is true of the access log wherever it stands, in files or in BigQuery.
 
-Which of its days are there belongs here; how they are read does not.
+Which of its days are there, and what its fields are called, belongs here; how they are read does not.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import date
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The names that the log's writer gave to what every line holds."""
+
+    user: str = "userId"
+    date: str = "date"
+
+
+DEFAULT_FIELDS = Fields()
 
 
 class FoundLog:

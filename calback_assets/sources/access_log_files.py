@@ -1,111 +1,291 @@
-"""App opens from files of the backend's access log, as a Kafka connector lands them, a folder for each day.
+"""App opens from files of the backend's access log, in a folder for each day or side by side.
 
-How a log line becomes a row of `raw_access_log` belongs here. Copies of a message stay: raw is what was
-delivered.
+Which file holds which day, and how many lines of a day may be bad, belongs here; what the forms of a file are does not.
+Copies of a message stay: raw is what was delivered.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
-from duckdb.sqltypes import DuckDBPyType
+import duckdb
 
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
-from calback_assets.sources.access_log import FoundLog
-from calback_assets.sources.coercion import (
-    coerce,
-    failure,
-    identifier,
-    json_type,
-    literal,
-    mismatch,
-    object_size,
-    stored_type,
+from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
+from calback_assets.sources.access_log_forms import (
+    FILE,
+    KAFKA,
+    PLACE,
+    PROBLEM,
+    Form,
+    bad_places,
+    form_of,
+    longest_of,
+    rows,
+    shapes,
+    unreadable,
 )
-from calback_assets.sources.data_folder import entries, named, pattern, refuse_two
+from calback_assets.sources.coercion import identifier
+from calback_assets.sources.data_folder import entries, named, refuse_two
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.json_lines import json_objects, line_error, longest_line
+from calback_assets.sources.json_lines import file_error
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 
 _FOLDER = re.compile(r"date=(?P<day>.*)")
-_FILE = re.compile(r".+\.jsonl(\.gz)?")
-"""Both in small letters."""
-_NO_USER = "userId is missing"
-_NOT_A_USER = "userId is neither a whole number nor a text"
+"""In small letters."""
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class _Tally:
+    """Lines, and the bad ones among them."""
+
+    lines: int = 0
+    bad: int = 0
+
+    def __add__(self, other: "_Tally") -> "_Tally":
+        return _Tally(self.lines + other.lines, self.bad + other.bad)
 
 
 class AccessLogFiles:
-    """The log's files: `date=YYYY-MM-DD/*.jsonl` or `.jsonl.gz` in one folder."""
+    """The log's files: in folders `date=YYYY-MM-DD`, or in the folder itself, where each line tells its day."""
 
-    def __init__(self, folder: Path, max_line_bytes: int = Settings.max_line_bytes) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        zone: str,
+        fields: Fields = DEFAULT_FIELDS,
+        tolerated: float = Settings.max_rejected_share,
+        max_line_bytes: int = Settings.max_line_bytes,
+    ) -> None:
         """Reads nothing yet.
 
         Args:
-            folder: holds a folder for each day; may be absent, then the log is empty. The case of its name does not
-                matter.
+            folder: holds the files; may be absent, then the log is empty. The case of its name does not matter.
+            zone: in which a time becomes a day.
+            fields: the names of the user's and the day's field.
+            tolerated: the share of a day's lines that may be bad; one always may.
             max_line_bytes: the longest line that is taken.
         """
         self._folder = folder
-        self._max_line_bytes = max_line_bytes
+        self._reader = _Reader(zone, fields, tolerated, max_line_bytes)
 
     @staticmethod
     def reads(parts: Sequence[str]) -> bool:
         """Whether a file below the folder is one of the log's, or should be: `look` tells what is wrong with it."""
-        return len(parts) == 2 and _FOLDER.fullmatch(parts[0]) is not None and _FILE.fullmatch(parts[1]) is not None
+        is_placed = len(parts) == 1 or (len(parts) == 2 and _FOLDER.fullmatch(parts[0]) is not None)
+        return is_placed and FILE.fullmatch(parts[-1]) is not None
 
     def look(self, _since: date) -> "FoundFiles":
-        """The files that are there.
+        """The files that are there, and the days that are in those which stand in no day's folder: these are read.
 
         Raises:
-            SourceError: a folder whose name tells no day, or two folders for one.
+            SourceError: a folder whose name tells no day, or two folders for one, or a file of which too many lines
+                tell no day.
         """
         folder = named(self._folder.parent, self._folder.name)
         found: dict[date, list[Path]] = {}
         for path in entries(folder):
             match = _FOLDER.fullmatch(path.name.lower())
             if match is None or not path.is_dir():
-                continue  # What nobody reads is the data folder's business.
+                continue  # A file of the log's own, or the data folder's business.
             day = _day(match["day"])
             if day is None:
                 raise SourceError(f"{path}: the folder's name tells no day. Name it date=YYYY-MM-DD.")
             found.setdefault(day, []).append(path)
         for folders in found.values():
             refuse_two(folders, "day")
-        files = {day: [path for path in entries(of_day) if _is_file(path)] for day, (of_day,) in found.items()}
-        return FoundFiles(folder, {day: paths for day, paths in files.items() if paths}, self._max_line_bytes)
+        files = {day: _files(of_day) for day, (of_day,) in found.items()}
+        return FoundFiles(
+            folder,
+            {day: paths for day, paths in files.items() if paths},
+            self._reader.tallies(self._reader.groups(_files(folder), None)),
+            self._reader,
+        )
 
 
 class FoundFiles(FoundLog):
     """The log's files, which are opened when a day is asked for."""
 
-    def __init__(self, folder: Path, files: Mapping[date, Sequence[Path]], max_line_bytes: int) -> None:
-        """Take what was found."""
-        super().__init__(str(folder), files)
-        self._files = files
-        self._max_line_bytes = max_line_bytes
+    def __init__(
+        self,
+        folder: Path,
+        of_day: Mapping[date, Sequence[Path]],
+        flat: Mapping[Path, Mapping[date | None, _Tally]],
+        reader: "_Reader",
+    ) -> None:
+        """Take what was found.
+
+        Raises:
+            SourceError: too many lines of a flat file tell no day.
+        """
+        days = {day for tallies in flat.values() for day in tallies if day is not None}
+        super().__init__(str(folder), of_day.keys() | days)
+        self._of_day = of_day
+        self._flat = flat
+        self._reader = reader
+        for path, tallies in flat.items():
+            undated = tallies.get(None, _Tally()).bad
+            tally = _Tally(sum(of_day.lines for of_day in tallies.values()), undated)
+            self._refuse(tally, "are of no day that can be told", None, [path], ())
 
     def day(self, day: date) -> FileQuery:
         """The app opens of one day as `raw_access_log`.
 
         Raises:
-            SourceError: a line that is too long.
+            SourceError: too many bad lines, one that is too long, or a file that cannot be read.
         """
-        files = self._files.get(day, ())
-        longest = max((longest_line(path, self._max_line_bytes) for path in files), default=0)
+        own = self._of_day.get(day, ())
+        shared = [path for path, tallies in self._flat.items() if day in tallies]
+        groups = self._reader.groups(own, day)
+        tallies = [of_file.get(day, _Tally()) for of_file in self._reader.tallies(groups).values()]
+        tally = sum(tallies + [self._flat[path][day] for path in shared], _Tally())
+        self._refuse(tally, f"of {day} cannot be taken", day, shared, own)
+        groups += self._reader.groups(shared, None)
+        columns = ", ".join(identifier(name) for name in RAW_ACCESS_LOG.column_names)
+        facts: dict[str, int | str] = {"files": len(own) + len(shared)}
+        undated = sum(self._flat[path].get(None, _Tally()).bad for path in shared)
+        if tally.bad or undated:
+            first = islice(self._bad(day, shared, own), _SHOWN)
+            facts |= {
+                "rejected_lines": tally.bad,
+                "lines_without_a_day": undated,
+                "first_rejected_lines": "; ".join(f"{path.name}, {place}: {text}" for path, place, text in first),
+            }
+        return FileQuery(
+            sql="\nUNION ALL\n".join(
+                f"SELECT {columns}\nFROM (\n{group.sql}\n)\nWHERE {PROBLEM} IS NULL AND {EVENT_DATE} = DATE '{day}'"
+                for group in groups
+            )
+            or _no_rows(day),
+            explain=lambda error: self._reader.explain(groups, error),
+            facts=facts,
+        )
 
-        def explain(error: Exception) -> SourceError:
-            queries = {path: _query([path], day, longest) for path in files}
-            return explanation(queries, lambda path: _line_problems(path, day, self._max_line_bytes), error)
+    def _refuse(
+        self, tally: _Tally, are_what: str, day: date | None, shared: Sequence[Path], own: Sequence[Path]
+    ) -> None:
+        tolerated = self._reader.tolerated
+        if tally.bad <= max(1, tolerated * tally.lines):
+            return
+        path, place, problem = next(self._bad(day, shared, own))
+        raise SourceError(
+            f"{path}, {place}: {problem}. {tally.bad:,} of {tally.lines:,} lines {are_what}, more than "
+            f"{tolerated:.1%}; correct or remove them, or export the file again; to do without them, raise "
+            "CALBACK_MAX_REJECTED_SHARE."
+        )
 
-        return FileQuery(sql=_query(files, day, longest), explain=explain, facts={"files": len(files)})
+    def _bad(self, day: date | None, shared: Sequence[Path], own: Sequence[Path]) -> Iterator[tuple[Path, str, str]]:
+        """The bad lines of a day, and those of shared files that tell no day."""
+        for paths, folder_day in ((own, day), (shared, None)):
+            for path in paths:
+                yield from self._reader.bad(path, folder_day, day)
 
 
-def _is_file(path: Path) -> bool:
-    return path.is_file() and _FILE.fullmatch(path.name.lower()) is not None
+@dataclass(frozen=True)
+class _Group:
+    """Files of one form, which are read together."""
+
+    form: Form
+    paths: Sequence[Path]
+    longest: int
+    day: date | None
+    """That of the folder that they stand in."""
+    sql: str
+
+
+class _Reader:
+    """Reads files of the log, all of one folder of a day or all without one."""
+
+    def __init__(self, zone: str, fields: Fields, tolerated: float, max_line_bytes: int) -> None:
+        self._zone = zone
+        self._fields = fields
+        self.tolerated = tolerated
+        self._max_line_bytes = max_line_bytes
+
+    @cached_property
+    def _engine(self) -> duckdb.DuckDBPyConnection:
+        return duckdb.connect()
+
+    def groups(self, paths: Sequence[Path], day: date | None) -> list[_Group]:
+        """The files by their form, without those that are empty."""
+        of_form: dict[Form, list[Path]] = {}
+        for path in paths:
+            of_form.setdefault(form_of(path, self._fields), []).append(path)
+        return [self._group(form, of_one, day) for form, of_one in of_form.items() if form.columns]
+
+    def _group(self, form: Form, paths: Sequence[Path], day: date | None) -> _Group:
+        longest = longest_of(form, paths, self._max_line_bytes)
+        return _Group(form, paths, longest, day, self._rows(form, paths, longest, day))
+
+    def _rows(
+        self, form: Form, paths: Sequence[Path], longest: int, day: date | None, *, is_strict: bool = False
+    ) -> str:
+        folder_day = str(day) if day else None
+        return rows(form, paths, longest, self._fields, self._zone, folder_day, is_strict=is_strict)
+
+    def tallies(self, groups: Sequence[_Group]) -> Mapping[Path, Mapping[date | None, _Tally]]:
+        """How many lines of each file are of which day; None stands for those that tell none.
+
+        Raises:
+            SourceError: a file that cannot be read.
+        """
+        return {path: of_file for group in groups for path, of_file in self._tallies(group).items()}
+
+    def _tallies(self, group: _Group) -> dict[Path, dict[date | None, _Tally]]:
+        try:
+            if group.form.kind != "csv":
+                return self._counted(group.paths, group.sql)
+            try:
+                sql = self._rows(group.form, group.paths, group.longest, group.day, is_strict=True)
+                return self._counted(group.paths, sql)
+            except duckdb.InvalidInputException:  # A record is misshapen, or they all are.
+                found = self._counted(group.paths, group.sql)
+        except duckdb.Error as error:
+            raise self.explain([group], error) from None
+        for path, of_file in found.items():
+            fit, unfit = shapes(group.form, path)
+            if fit != sum(tally.lines for tally in of_file.values()):
+                raise file_error(path, "not CSV with commas and double quotes to its end")
+            of_file[group.day] = of_file.get(group.day, _Tally()) + _Tally(unfit, unfit)
+        return found
+
+    def _counted(self, paths: Sequence[Path], sql: str) -> dict[Path, dict[date | None, _Tally]]:
+        by_name = {str(path): path for path in paths}
+        found: dict[Path, dict[date | None, _Tally]] = {path: {} for path in paths}
+        counts = f"SELECT {PLACE}, {EVENT_DATE}, count(*), count({PROBLEM}) FROM ({sql}) GROUP BY ALL"
+        for name, of_day, lines, bad in self._engine.cursor().execute(counts).fetchall():
+            found[by_name[name]][of_day] = _Tally(lines, bad)
+        return found
+
+    def bad(self, path: Path, folder_day: date | None, day: date | None) -> Iterator[tuple[Path, str, str]]:
+        """The bad lines of a file that tell a day, or none."""
+        for group in self.groups([path], folder_day):
+            is_asked = f"{EVENT_DATE} IS NULL" + (f" OR {EVENT_DATE} = DATE '{day}'" if day else "")
+            found = self._engine.cursor().execute(
+                f"SELECT row, {PROBLEM} FROM (SELECT row_number() OVER () AS row, * FROM ({group.sql})) "
+                f"WHERE {PROBLEM} IS NOT NULL AND ({is_asked}) ORDER BY row LIMIT {_SHOWN}"
+            )
+            problems = dict(found.fetchall())
+            for place, problem in bad_places(group.form, path, problems, self._max_line_bytes):
+                yield path, place, problem
+
+    def explain(self, groups: Sequence[_Group], error: Exception) -> SourceError:
+        """Which file made a query fail."""
+        group_of = {path: group for group in groups for path in group.paths}
+        queries = {path: self._rows(group.form, [path], group.longest, group.day) for path, group in group_of.items()}
+        return explanation(queries, lambda path: unreadable(group_of[path].form, path, self._max_line_bytes), error)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [path for path in entries(folder) if path.is_file() and FILE.fullmatch(path.name.lower())]
 
 
 def _day(text: str) -> date | None:
@@ -116,53 +296,6 @@ def _day(text: str) -> date | None:
     return day if day.isoformat() == text else None  # fromisoformat also takes 20240314.
 
 
-def _kafka_types() -> dict[str, DuckDBPyType]:
-    return {name: stored_type(RAW_ACCESS_LOG.column(name).type) for name in ("topic", "partition", "offset")}
-
-
-def _query(files: Sequence[Path], day: date, longest: int) -> str:
-    types = _kafka_types()
-    if not files:
-        kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
-        return f"SELECT DATE '{day}' AS {EVENT_DATE}, CAST(NULL AS VARCHAR) AS user_id, {kafka} WHERE false"
-    read_as = {"userId": "JSON", "date": "VARCHAR"} | {name: json_type(type_) for name, type_ in types.items()}
-    columns = ", ".join(f"{identifier(name)}: '{type_}'" for name, type_ in read_as.items())
-    kafka = ",\n  ".join(
-        f"{coerce(identifier(name), json_type(type_), type_, name=name, path=files[0])} AS {identifier(name)}"
-        for name, type_ in types.items()
-    )
-    # The JSON type keeps a number's digits, and 1.5 apart from "1.5".
-    return f"""SELECT
-  DATE '{day}' AS {EVENT_DATE},
-  CASE
-    WHEN "userId" IS NULL OR "userId" = '""' THEN {failure(_NO_USER)}
-    WHEN regexp_full_match("userId", '-?[0-9]+') THEN CAST("userId" AS VARCHAR)
-    WHEN starts_with("userId", '"') THEN "userId" ->> '$'
-    ELSE {failure(_NOT_A_USER)}
-  END AS user_id,
-  {kafka}
-FROM read_json(
-  [{", ".join(literal(pattern(path)) for path in files)}],
-  format = 'newline_delimited', records = true, hive_partitioning = false,
-  maximum_object_size = {object_size(longest)}, columns = {{{columns}}}
-)
-WHERE CASE WHEN "date" IS NULL OR "date" = '{day}' THEN true ELSE {failure(_wrong_date(day))} END"""
-
-
-def _wrong_date(day: date) -> str:
-    return f"date is not {day}, the day of its folder"
-
-
-def _line_problems(path: Path, day: date, max_bytes: int) -> Iterator[SourceError]:
-    types = _kafka_types()
-    for number, row in json_objects(path, max_bytes, half_characters=False):
-        user = row.get("userId")
-        if user is None or user == "":
-            yield line_error(path, number, _NO_USER)
-        elif isinstance(user, bool) or not isinstance(user, int | str):
-            yield line_error(path, number, _NOT_A_USER)
-        if row.get("date") not in (None, str(day)):
-            yield line_error(path, number, _wrong_date(day))
-        for name, type_ in types.items():
-            if problem := mismatch(row.get(name), type_, name):
-                yield line_error(path, number, problem)
+def _no_rows(day: date) -> str:
+    kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in KAFKA.items())
+    return f"SELECT DATE '{day}' AS {EVENT_DATE}, CAST(NULL AS VARCHAR) AS user_id, {kafka} WHERE false"

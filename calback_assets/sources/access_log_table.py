@@ -9,42 +9,42 @@ from collections.abc import Collection
 from datetime import date
 
 from calback_assets.errors import SettingsError
-from calback_assets.sources.access_log import FoundLog
+from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
 from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 
 _SETTING = "CALBACK_ACCESS_LOG_TABLE"
-_EXPECTED = "<dataset>.<table> of a table with a column userId, partitioned by its column date"
 _NAME = re.compile(r"(?P<dataset>.+)\.(?P<table>[\w-]+)")
 _ALIAS = "opens"
-_USER = "userId"
-_DATE = "date"
 _KAFKA = ("topic", "partition", "offset")
 """Columns that a connector may be told to keep."""
 
 
 class AccessLogTable:
-    """The log's table in BigQuery: `userId`, `date`, and what the connector kept of Kafka's coordinates."""
+    """The log's table in BigQuery: the user, the day, and what the connector kept of Kafka's coordinates."""
 
-    def __init__(self, catalog: Catalog, project: str, table: str) -> None:
+    def __init__(self, catalog: Catalog, project: str, table: str, fields: Fields = DEFAULT_FIELDS) -> None:
         """Asks nothing yet.
 
         Args:
             catalog: tells the columns of the table.
             project: that of the table, where its name tells none.
             table: as `CALBACK_ACCESS_LOG_TABLE` names it: `dataset.table` or `project.dataset.table`.
+            fields: the names of the user's and the day's column; the latter is a DATE.
 
         Raises:
             SettingsError: `table` names no table.
         """
+        expected = f"<dataset>.<table> of a table with a column {fields.user}, partitioned by its column {fields.date}"
         match = _NAME.fullmatch(table)
         if match is None:
-            raise SettingsError(f"{_SETTING} names no table ({table!r} cannot be one); set it to {_EXPECTED}")
+            raise SettingsError(f"{_SETTING} names no table ({table!r} cannot be one); set it to {expected}")
         self._catalog = catalog
-        self._dataset = Dataset.named(match["dataset"], project, setting=_SETTING, expected=_EXPECTED)
+        self._dataset = Dataset.named(match["dataset"], project, setting=_SETTING, expected=expected)
         self._table = match["table"]
+        self._fields = fields
 
     def look(self, since: date) -> "FoundRows":
         """The days of the table that have rows.
@@ -54,24 +54,29 @@ class AccessLogTable:
         """
         columns = self._catalog.columns(self._dataset, self._table)
         if columns is None:
-            return FoundRows(self._dataset, self._table, None, ())
-        log = TableColumns(self._dataset, self._table, columns, alias=_ALIAS, required=(_USER, _DATE))
-        log.read("DATE", _DATE)
-        days = self._catalog.days(self._dataset, self._table, _DATE, since)
+            return FoundRows(self._dataset, self._table, None, (), self._fields)
+        log = TableColumns(
+            self._dataset, self._table, columns, alias=_ALIAS, required=(self._fields.user, self._fields.date)
+        )
+        log.read("DATE", self._fields.date)
+        days = self._catalog.days(self._dataset, self._table, self._fields.date, since)
         # Rare, and dearer: only where it ends before that does anybody need to know with which day.
-        days = days or self._catalog.days(self._dataset, self._table, _DATE, date.min)
-        return FoundRows(self._dataset, self._table, log, days)
+        days = days or self._catalog.days(self._dataset, self._table, self._fields.date, date.min)
+        return FoundRows(self._dataset, self._table, log, days, self._fields)
 
 
 class FoundRows(FoundLog):
     """The log's table, which is read when a day is asked for."""
 
-    def __init__(self, dataset: Dataset, table: str, log: TableColumns | None, days: Collection[date]) -> None:
+    def __init__(
+        self, dataset: Dataset, table: str, log: TableColumns | None, days: Collection[date], fields: Fields
+    ) -> None:
         """Take what was found; `log` is None where there is no such table."""
         super().__init__(f"table {dataset.name}.{table} in project {dataset.project}", days)
         self._dataset = dataset
         self._table = table
         self._log = log
+        self._fields = fields
 
     def day(self, day: date) -> TableQuery:
         """The app opens of one day as `raw_access_log`; a row without a date belongs to no day."""
@@ -80,10 +85,11 @@ class FoundRows(FoundLog):
         return TableQuery(self._query(self._log, day), {"tables": self._table})
 
     def _query(self, log: TableColumns, day: date) -> str:
+        user = self._fields.user
         expressions = {name: log.read(RAW_ACCESS_LOG.column(name).type, name) for name in _KAFKA}
         expressions[EVENT_DATE] = f"DATE '{day}'"
-        expressions["user_id"] = log.filled(f"NULLIF({log.read('STRING', _USER)}, '')", _USER)
+        expressions["user_id"] = log.filled(f"NULLIF({log.read('STRING', user)}, '')", user)
         return (
             f"{select(RAW_ACCESS_LOG, expressions)}\nFROM {self._dataset.table(self._table)} AS {_ALIAS}\n"
-            f"WHERE {log.read('DATE', _DATE)} = DATE '{day}'"
+            f"WHERE {log.read('DATE', self._fields.date)} = DATE '{day}'"
         )

@@ -67,10 +67,22 @@ def coerce(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str,
         return f"list_transform({value}, lambda x: {item})"
     if target.id == source.id == "struct":
         return _coerce_struct(value, source, target, name=name, path=path)
-    exact = _exact(value, source.id, target.id)
-    if exact is None:
+    taken = exact(value, source, target, name=name, path=path)
+    return f"CASE WHEN {value} IS NOT NULL THEN coalesce({taken}, {failure(not_a(target, name))}) END"
+
+
+def exact(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, path: Path) -> str:
+    """An SQL expression that is a `value` which is no list or struct, as `coerce`, but NULL where that would raise.
+
+    Raises:
+        SourceError: no value of type `source` can be taken for a `target`.
+    """
+    if source.id == "null":
+        return f"CAST(NULL AS {target})"
+    taken = value if source == target else _exact(value, source.id, target.id)
+    if taken is None:
         raise file_error(path, f"column {name} is {source.id.upper()} where {target.id.upper()} is expected")
-    return f"CASE WHEN {value} IS NOT NULL THEN coalesce({exact}, {failure(not_a(target, name))}) END"
+    return taken
 
 
 def _coerce_struct(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, path: Path) -> str:

@@ -47,6 +47,6 @@ def _engine_problem(path: Path, query: str) -> SourceError | None:
         try:
             for _ in connection.sql(query).to_arrow_reader():
                 pass
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:  # Arrow's reader says it with an error of the system's.
             return file_error(path, own_message(error) or "damaged, DuckDB cannot read it to its end")
     return None

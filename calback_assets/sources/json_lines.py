@@ -79,27 +79,44 @@ def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterat
     Raises:
         SourceError: a line that is not one JSON object or too long, or a file that cannot be read to its end.
     """
-    for number, line in _lines(path, max_bytes):
+    for number, line in numbered_lines(path, max_bytes):
         try:
-            value = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            value = _leniently(path, number, line)
-            if not half_characters and _has_half(value):
-                raise line_error(path, number, "half of a surrogate pair (\\ud800 to \\udfff), no character") from None
-        if not isinstance(value, dict):
-            raise line_error(path, number, "not a JSON object")
+            value = json_object(line, half_characters=half_characters)
+        except LineProblem as problem:
+            raise line_error(path, number, str(problem)) from None
         yield number, value
 
 
-def _leniently(path: Path, number: int, line: bytes) -> object:
+class LineProblem(Exception):  # noqa: N818  # What is wrong with a line, of which a few may be taken.
+    """What is wrong with a line, without its place and its content."""
+
+
+def json_object(line: bytes, *, half_characters: bool) -> dict[str, object]:
+    """The object in a line.
+
+    Raises:
+        LineProblem: it is not one JSON object.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        value = _leniently(line)
+        if not half_characters and _has_half(value):
+            raise LineProblem("half of a surrogate pair (\\ud800 to \\udfff), no character") from None
+    if not isinstance(value, dict):
+        raise LineProblem("not a JSON object")
+    return value
+
+
+def _leniently(line: bytes) -> object:
     """A line that orjson refuses: the standard library takes half a character and NaN, and counts in characters."""
     try:
         # Decoded here: json.loads would guess at UTF-16 and UTF-32, which DuckDB does not read.
         return json.loads(line.rstrip().decode())
     except json.JSONDecodeError as error:
-        raise line_error(path, number, f"not valid JSON from character {error.colno} on") from None
+        raise LineProblem(f"not valid JSON from character {error.colno} on") from None
     except (ValueError, RecursionError):
-        raise line_error(path, number, "not valid JSON in UTF-8") from None
+        raise LineProblem("not valid JSON in UTF-8") from None
 
 
 def _has_half(value: object) -> bool:
@@ -127,7 +144,7 @@ def longest_line(path: Path, max_bytes: int) -> int:
             length = len(chunk) - 1 - chunk.rfind(b"\n")
     longest = max(longest, length)
     if longest > max_bytes:
-        for _ in _lines(path, max_bytes):
+        for _ in numbered_lines(path, max_bytes):
             pass  # Until the line is found.
     return max(longest, chunk_bytes)
 
@@ -149,7 +166,12 @@ def file_error(path: Path, problem: str) -> SourceError:
     return SourceError(f"{path}: {problem}. Export the file again.")
 
 
-def _lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+def numbered_lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """The lines of a file, gzipped where its name says so, that are not blank; without a byte-order mark.
+
+    Raises:
+        SourceError: a line is too long, or the file cannot be read to its end.
+    """
     number = 0
     try:
         with opened(path) as file:

@@ -9,6 +9,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from sqlglot import exp
 
 from calback_assets.errors import SettingsError, SourceError
+from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.bigquery_catalog import BigQueryCatalog
 from calback_assets.sources.table_query import TableQuery
@@ -133,3 +134,21 @@ def test_a_row_that_cannot_be_taken_ends_the_query_and_is_not_quoted(
         read(tables)
     assert f"{tables.dataset}.opens: {problem}. Correct or remove such rows." in str(caught.value)
     assert MARK not in str(caught.value)
+
+
+def test_the_columns_bear_the_names_that_the_settings_give(tables: Tables) -> None:
+    tables.add("opens", {"member id": "INT64", "day": "DATE"}, [{"member id": 7, "day": "2024-03-14"}])
+    catalog = BigQueryCatalog(lambda: tables.client)
+    found = AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", Fields("member id", "day")).look(DAY)
+    assert found.last == DAY
+    kafka = {"topic": None, "partition": None, "offset": None}
+    assert tables.read(found.day(DAY), RAW_ACCESS_LOG) == [{"event_date": DAY, "user_id": "7"} | kafka]
+
+
+def test_a_table_without_the_columns_of_the_settings_is_an_error_that_names_them() -> None:
+    with pytest.raises(SourceError) as caught:
+        AccessLogTable(Columns(opens=BARE), PROJECT, "ops.opens", Fields("member", "day")).look(DAY)
+    assert str(caught.value) == (
+        "ops.opens: no column member, which every row must have. Set CALBACK_ACCESS_LOG_TABLE to <dataset>.<table> of "
+        "a table with a column member, partitioned by its column day."
+    )

@@ -44,6 +44,10 @@ READ = (
     "analytics/events_20240111/events_20240111-000000000000.parquet",
     "access_log/date=2024-01-05/part-0.jsonl",
     "access_log/date=2024-01-05/part-1.jsonl.gz",
+    "access_log/date=2024-01-05/part-1.ndjson",
+    "access_log/date=2024-01-05/part-1.json.gz",
+    "access_log/2024-01-06.csv.gz",
+    "access_log/2024.parquet",
 )
 
 
@@ -71,11 +75,12 @@ def test_what_the_sources_read_is_nothing_to_tell_whatever_its_case(tmp_path: Pa
         "firestore/changelog.json",
         "firestore/users.jsonl",
         "firestore/export/userCollection.jsonl",
-        "access_log/date=2024-01-05/b.json",
-        "access_log/date=2024-01-05/b.csv",
+        "access_log/date=2024-01-05/b.parquet.gz",
+        "access_log/date=2024-01-05/b.tsv",
         "access_log/date=2024-01-05/b.avro",
         "access_log/date=2024-01-05/part-00000",
-        "access_log/2024-01-05.jsonl",
+        "access_log/2024-01-05/b.jsonl",
+        "access_log/date=2024-01-05/hour=0/b.jsonl",
         "manifest/manifest.json",
     ],
 )

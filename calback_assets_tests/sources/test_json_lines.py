@@ -33,7 +33,7 @@ def events(folder: Path, **settings: int) -> list[dict[str, Any]]:
 
 
 def opens(folder: Path, **settings: int) -> list[dict[str, Any]]:
-    return rows(AccessLogFiles(folder / "access_log", **settings).look(DAY).day(DAY), RAW_ACCESS_LOG)
+    return rows(AccessLogFiles(folder / "access_log", "UTC", **settings).look(DAY).day(DAY), RAW_ACCESS_LOG)
 
 
 def users(folder: Path, **settings: int) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 Only the last line reads the environment; tests call `build_defs` with settings of their own.
 """
 
-import os
 import warnings
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +18,7 @@ from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
-from calback_assets.settings import Settings
+from calback_assets.settings import Settings, environment
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.daily import DailySource
@@ -113,4 +112,4 @@ def build_defs(settings: Settings) -> Definitions:
     )
 
 
-defs = build_defs(Settings.from_env(os.environ))
+defs = build_defs(Settings.from_env(environment()))

@@ -1,19 +1,24 @@
 """The environment, read and validated once.
 
 Every `CALBACK_*` variable belongs here, with its default and its error; one that is not declared here is an error, too.
-Nothing else reads the environment.
+Nothing else reads the environment, or the file `.env` that completes it.
 """
 
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Generic, TypeVar
 from zoneinfo import available_timezones
+
+from dotenv import load_dotenv
+from dotenv.parser import parse_stream
 
 from calback_assets.errors import SettingsError
 
@@ -30,6 +35,9 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 12, 31)
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
 DEMO_PROJECT = "demo-calback"
 """Firebase's convention: project ids that begin with `demo-` exist in emulators alone."""
+_ENV_FILE = Path(".env")
+_GIVEN = "_CALBACK_GIVEN"
+"""Hands on to the processes that Dagster starts what the first one was given: it lets `.env` win in each of them."""
 _NO_ZONES = frozenset({"Factory", "localtime"})
 """Names in the time zone database that stand for whatever a machine is set to, or for none."""
 _LEAST_SECRET = (16, 8)
@@ -202,6 +210,78 @@ _FIRESTORE_EMULATOR_HOST = _Variable(
 )
 
 _KNOWN = sorted(declared.name for declared in vars().copy().values() if isinstance(declared, _Variable))
+
+
+def environment() -> Mapping[str, str]:
+    """What the process was given, completed by the file `.env` of the working folder.
+
+    Its variables are put into `os.environ`, where Google's clients and Dagster find their own; what was set already
+    stays as it was.
+
+    Raises:
+        SettingsError: the file can be written by somebody else, cannot be read, or has a line that sets nothing.
+    """
+    text = _env_file()
+    if text is not None:
+        names = _names(text)
+        handed_on = os.environ.get(_GIVEN)
+        given = json.loads(handed_on) if handed_on else {name: os.environ[name] for name in names & os.environ.keys()}
+        os.environ.update(given | {_GIVEN: json.dumps(given)})
+        load_dotenv(stream=StringIO(text))
+    return os.environ
+
+
+def _env_file() -> str | None:
+    """The text of the file; None where there is none."""
+    try:
+        link = _ENV_FILE.lstat()
+        # A pipe would be waited for.
+        with os.fdopen(os.open(_ENV_FILE, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SettingsError(f"{_ENV_FILE} is no file; remove it, or write it again")
+            # Whoever writes it says where data goes, and with which key people are hashed.
+            if not {link.st_uid, status.st_uid} <= {os.geteuid(), 0} or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise SettingsError(
+                    f"{_ENV_FILE} is not yours alone to write, and its variables would be taken; see that it is what "
+                    'you want, then: chown "$USER" .env && chmod go-w .env'
+                )
+            content = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{_ENV_FILE} cannot be read ({error.strerror}); mend its rights, or remove it") from None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise _unset(content.count(b"\n", 0, error.start) + 1, "is no text in UTF-8") from None
+
+
+def _names(text: str) -> set[str]:
+    """The variables that the text sets, each of which can be one.
+
+    Raises:
+        SettingsError: a line that sets none.
+    """
+    names = set()
+    for binding in parse_stream(StringIO(text)):
+        said = binding.original.string
+        # A binding takes the blank lines before it along.
+        line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")
+        if binding.error or "\0" in said:
+            raise _unset(line, "cannot be read")
+        if binding.key is not None:
+            if binding.value is None or not re.fullmatch(r"[A-Za-z_]\w*", binding.key, re.ASCII):
+                raise _unset(line, "sets no variable")
+            names.add(binding.key)
+    return names
+
+
+def _unset(line: int, problem: str) -> SettingsError:
+    # Nothing of the line itself, which may hold a secret.
+    return SettingsError(
+        f'{_ENV_FILE}, line {line}: {problem}; write NAME=value, or NAME="value" where white space or # is in it'
+    )
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,9 @@ def sources_of(settings: Settings) -> Sources:
         return datetime.now(UTC)
 
     declared = collections(settings.pseudonym_key, settings.max_rejected_share)
+    # None for a source that is not read from files, whose folder is nobody's business then.
+    readers: dict[str, Reads | None] = {"firestore": None, "analytics": None, "access_log": None}
     documents: FirestoreSource
-    readers: dict[str, Reads | None] = {"firestore": None}
     if settings.firestore_project is None:
         documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
@@ -50,23 +51,28 @@ def sources_of(settings: Settings) -> Sources:
         from calback_assets.sources.firestore_live import LiveFirestore
 
         documents = LiveFirestore(settings.firestore_project, connected, declared)
-    if settings.bigquery is None:
-        daily: dict[str, DailySource] = {
-            RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes),
-            RAW_ACCESS_LOG.name: AccessLogFiles(settings.data_dir / "access_log", settings.max_line_bytes),
-        }
-        readers |= {"analytics": Ga4Files.reads, "access_log": AccessLogFiles.reads}
-        return Sources(documents, declared, daily, DataFolder(settings.data_dir, readers))
-    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
-    from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+    daily: dict[str, DailySource] = {}
+    if settings.ga4_dataset is None:
+        daily[RAW_EVENTS.name] = Ga4Files(
+            settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes
+        )
+        readers["analytics"] = Ga4Files.reads
+    if settings.access_log_table is None:
+        daily[RAW_ACCESS_LOG.name] = AccessLogFiles(settings.data_dir / "access_log", settings.max_line_bytes)
+        readers["access_log"] = AccessLogFiles.reads
+    if settings.bigquery:
+        from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+        from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
 
-    given = settings.bigquery
-    catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
-    tables: dict[str, DailySource] = {
-        RAW_EVENTS.name: Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
-        RAW_ACCESS_LOG.name: AccessLogTable(catalog, given.project, given.access_log_table),
-    }
-    return Sources(documents, declared, tables)
+        given = settings.bigquery
+        catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
+        if settings.ga4_dataset:
+            daily[RAW_EVENTS.name] = Ga4Export(catalog, given.project, settings.ga4_dataset, settings.timezone, now)
+        if settings.access_log_table:
+            daily[RAW_ACCESS_LOG.name] = AccessLogTable(catalog, given.project, settings.access_log_table)
+    return Sources(
+        documents, declared, daily, DataFolder(settings.data_dir, readers) if any(readers.values()) else None
+    )
 
 
 def build_defs(settings: Settings) -> Definitions:

@@ -449,12 +449,10 @@ class _Chosen:
             why(_WAREHOUSE, "duckdb"), documents, why(_EVENTS, "files"), why(_ACCESS_LOG, "files"), is_emulated
         )
         for variable, source in ((_EVENTS, chosen.events), (_ACCESS_LOG, chosen.access_log)):
-            if bool(source) != bool(chosen.warehouse):
-                there = "bigquery" if chosen.warehouse else "files"
-                place, where = ("files", "bigquery") if chosen.warehouse else ("bigquery", "duckdb")
+            if source and not chosen.warehouse:
                 raise SettingsError(
-                    f"{variable.name} is {place} and {_WAREHOUSE.name} is {where}, which cannot be read from there; "
-                    f"set {variable.name} to {there}"
+                    f"{source}, and {_WAREHOUSE.name} is duckdb, which cannot read from there; set {variable.name} to "
+                    f"files, or {_WAREHOUSE.name} to bigquery"
                 )
         return chosen
 

@@ -481,7 +481,6 @@ def test_what_the_gcp_deployment_needs_is_named_where_it_is_missing(missing: str
         settings(**environ)
 
 
-REFUSED = [("files", "bigquery", "bigquery"), ("bigquery", "duckdb", "files")]
 LIVE = {"CALBACK_DOCUMENTS": "firestore", "CALBACK_GCP_PROJECT": "calback", "CALBACK_PSEUDONYM_KEY": KEY}
 
 
@@ -518,16 +517,13 @@ def test_a_choice_goes_before_the_preset() -> None:
 
 
 @pytest.mark.parametrize("source", ["CALBACK_EVENTS", "CALBACK_ACCESS_LOG"])
-@pytest.mark.parametrize(("place", "warehouse", "instead"), REFUSED)
-def test_a_source_that_the_warehouse_cannot_read_is_refused(
-    source: str, place: str, warehouse: str, instead: str
-) -> None:
-    kept = {"CALBACK_EVENTS": instead, "CALBACK_ACCESS_LOG": instead, "CALBACK_WAREHOUSE": warehouse}
+def test_a_source_that_the_warehouse_cannot_read_is_refused(source: str) -> None:
+    kept = {"CALBACK_EVENTS": "files", "CALBACK_ACCESS_LOG": "files", "CALBACK_WAREHOUSE": "duckdb"}
     with pytest.raises(SettingsError) as error:
-        settings(**GCP, **(kept | {source: place}))
+        settings(**GCP, **(kept | {source: "bigquery"}))
     assert str(error.value) == (
-        f"{source} is {place} and CALBACK_WAREHOUSE is {warehouse}, which cannot be read from there; set {source} to "
-        f"{instead}"
+        f"{source} is bigquery, and CALBACK_WAREHOUSE is duckdb, which cannot read from there; set {source} to files, "
+        "or CALBACK_WAREHOUSE to bigquery"
     )
 
 

@@ -3,7 +3,6 @@
 Only the last line reads the environment; tests call `build_defs` with settings of their own.
 """
 
-import os
 import warnings
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +18,7 @@ from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
-from calback_assets.settings import Settings
+from calback_assets.settings import Settings, environment
 from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
@@ -42,8 +41,9 @@ def sources_of(settings: Settings) -> Sources:
         return datetime.now(UTC)
 
     declared = collections(settings.pseudonym_key, settings.max_rejected_share)
+    # None for a source that is not read from files, whose folder is nobody's business then.
+    readers: dict[str, Reads | None] = {"firestore": None, "analytics": None, "access_log": None}
     documents: FirestoreSource
-    readers: dict[str, Reads | None] = {"firestore": None}
     if settings.firestore_project is None:
         documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
@@ -53,29 +53,34 @@ def sources_of(settings: Settings) -> Sources:
 
         documents = LiveFirestore(settings.firestore_project, connected, declared)
     fields = Fields(settings.access_log_user_field, settings.access_log_date_field)
-    if settings.bigquery is None:
-        daily: dict[str, DailySource] = {
-            RAW_EVENTS.name: Ga4Files(settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes),
-            RAW_ACCESS_LOG.name: AccessLogFiles(
-                settings.data_dir / "access_log",
-                settings.timezone,
-                fields,
-                settings.max_rejected_share,
-                settings.max_line_bytes,
-            ),
-        }
-        readers |= {"analytics": Ga4Files.reads, "access_log": AccessLogFiles.reads}
-        return Sources(documents, declared, daily, DataFolder(settings.data_dir, readers))
-    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
-    from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+    daily: dict[str, DailySource] = {}
+    if settings.ga4_dataset is None:
+        daily[RAW_EVENTS.name] = Ga4Files(
+            settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes
+        )
+        readers["analytics"] = Ga4Files.reads
+    if settings.access_log_table is None:
+        daily[RAW_ACCESS_LOG.name] = AccessLogFiles(
+            settings.data_dir / "access_log",
+            settings.timezone,
+            fields,
+            settings.max_rejected_share,
+            settings.max_line_bytes,
+        )
+        readers["access_log"] = AccessLogFiles.reads
+    if settings.bigquery:
+        from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+        from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
 
-    given = settings.bigquery
-    catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
-    tables: dict[str, DailySource] = {
-        RAW_EVENTS.name: Ga4Export(catalog, given.project, given.ga4_dataset, settings.timezone, now),
-        RAW_ACCESS_LOG.name: AccessLogTable(catalog, given.project, given.access_log_table, fields),
-    }
-    return Sources(documents, declared, tables)
+        given = settings.bigquery
+        catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
+        if settings.ga4_dataset:
+            daily[RAW_EVENTS.name] = Ga4Export(catalog, given.project, settings.ga4_dataset, settings.timezone, now)
+        if settings.access_log_table:
+            daily[RAW_ACCESS_LOG.name] = AccessLogTable(catalog, given.project, settings.access_log_table, fields)
+    return Sources(
+        documents, declared, daily, DataFolder(settings.data_dir, readers) if any(readers.values()) else None
+    )
 
 
 def build_defs(settings: Settings) -> Definitions:
@@ -121,4 +126,4 @@ def build_defs(settings: Settings) -> Definitions:
     )
 
 
-defs = build_defs(Settings.from_env(os.environ))
+defs = build_defs(Settings.from_env(environment()))

@@ -1,19 +1,24 @@
 """The environment, read and validated once.
 
 Every `CALBACK_*` variable belongs here, with its default and its error; one that is not declared here is an error, too.
-Nothing else reads the environment.
+Nothing else reads the environment, or the file `.env` that completes it.
 """
 
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Generic, TypeVar
 from zoneinfo import available_timezones
+
+from dotenv import load_dotenv
+from dotenv.parser import parse_stream
 
 from calback_assets.errors import SettingsError
 
@@ -30,6 +35,9 @@ FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 12, 31)
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
 DEMO_PROJECT = "demo-calback"
 """Firebase's convention: project ids that begin with `demo-` exist in emulators alone."""
+_ENV_FILE = Path(".env")
+_GIVEN = "_CALBACK_GIVEN"
+"""Hands on to the processes that Dagster starts what the first one was given: it lets `.env` win in each of them."""
 _NO_ZONES = frozenset({"Factory", "localtime"})
 """Names in the time zone database that stand for whatever a machine is set to, or for none."""
 _LEAST_SECRET = (16, 8)
@@ -71,15 +79,15 @@ class _Variable(Generic[T]):
             raise SettingsError(f"{self.name} {is_what}; set it to {self.expected}")
         return value
 
-    def needed(self, environ: Mapping[str, str]) -> T:
-        """The value of a variable that the `gcp` deployment cannot do without.
+    def needed(self, environ: Mapping[str, str], why: str) -> T:
+        """The value of a variable that a choice cannot do without.
 
         Raises:
             SettingsError: it is not set, or set to what it cannot be.
         """
         value = self.of(environ, None)
         if value is None:
-            raise SettingsError(f"{self.name} is not set, and CALBACK_DEPLOYMENT is gcp; set it to {self.expected}")
+            raise SettingsError(f"{self.name} is not set, and {why}; set it to {self.expected}")
         return value
 
 
@@ -146,7 +154,16 @@ _A_DAY = f"a day from {FIRST_DAY} to {LAST_DAY}, written YYYY-MM-DD"
 _A_SHARE = "a share from 0 to 1.0, such as 0.01 for one per cent"
 _DAYS = f"a whole number of days from 1 to {LONGEST_WINDOW_DAYS}"
 
-_DEPLOYMENT = _Variable("CALBACK_DEPLOYMENT", f"one of: {', '.join(DEPLOYMENTS)}", _like("|".join(DEPLOYMENTS)))
+
+def _one_of(name: str, *values: str) -> _Variable[str]:
+    return _Variable(name, f"one of: {', '.join(values)}", _like("|".join(values)))
+
+
+_DEPLOYMENT = _one_of("CALBACK_DEPLOYMENT", *DEPLOYMENTS)
+_WAREHOUSE = _one_of("CALBACK_WAREHOUSE", "duckdb", "bigquery")
+_DOCUMENTS = _one_of("CALBACK_DOCUMENTS", "files", "firestore")
+_EVENTS = _one_of("CALBACK_EVENTS", "files", "bigquery")
+_ACCESS_LOG = _one_of("CALBACK_ACCESS_LOG", "files", "bigquery")
 _DATA_DIR = _Variable("CALBACK_DATA_DIR", "the path of a folder, with ~ written out", _folder)
 _DUCKDB_PATH = _Variable(
     "CALBACK_DUCKDB_PATH",
@@ -180,7 +197,7 @@ _UI_TOKEN = _Variable(
 )
 _GCP_PROJECT = _Variable(
     "CALBACK_GCP_PROJECT",
-    "the id of the project that the warehouse is in, such as my-project-4711",
+    "the id of your project in Google's cloud, such as my-project-4711",
     _like("([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"),
 )
 _GA4_DATASET = _Variable(
@@ -216,15 +233,85 @@ _FIRESTORE_EMULATOR_HOST = _Variable(
 _KNOWN = sorted(declared.name for declared in vars().copy().values() if isinstance(declared, _Variable))
 
 
+def environment() -> Mapping[str, str]:
+    """What the process was given, completed by the file `.env` of the working folder.
+
+    Its variables are put into `os.environ`, where Google's clients and Dagster find their own; what was set already
+    stays as it was.
+
+    Raises:
+        SettingsError: the file can be written by somebody else, cannot be read, or has a line that sets nothing.
+    """
+    text = _env_file()
+    if text is not None:
+        names = _names(text)
+        handed_on = os.environ.get(_GIVEN)
+        given = json.loads(handed_on) if handed_on else {name: os.environ[name] for name in names & os.environ.keys()}
+        os.environ.update(given | {_GIVEN: json.dumps(given)})
+        load_dotenv(stream=StringIO(text))
+    return os.environ
+
+
+def _env_file() -> str | None:
+    """The text of the file; None where there is none."""
+    try:
+        link = _ENV_FILE.lstat()
+        # A pipe would be waited for.
+        with os.fdopen(os.open(_ENV_FILE, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise SettingsError(f"{_ENV_FILE} is no file; remove it, or write it again")
+            # Whoever writes it says where data goes, and with which key people are hashed.
+            if not {link.st_uid, status.st_uid} <= {os.geteuid(), 0} or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+                raise SettingsError(
+                    f"{_ENV_FILE} is not yours alone to write, and its variables would be taken; see that it is what "
+                    'you want, then: chown "$USER" .env && chmod go-w .env'
+                )
+            content = file.read()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingsError(f"{_ENV_FILE} cannot be read ({error.strerror}); mend its rights, or remove it") from None
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise _unset(content.count(b"\n", 0, error.start) + 1, "is no text in UTF-8") from None
+
+
+def _names(text: str) -> set[str]:
+    """The variables that the text sets, each of which can be one.
+
+    Raises:
+        SettingsError: a line that sets none.
+    """
+    names = set()
+    for binding in parse_stream(StringIO(text)):
+        said = binding.original.string
+        # A binding takes the blank lines before it along.
+        line = binding.original.line + said[: len(said) - len(said.lstrip())].count("\n")
+        if binding.error or "\0" in said:
+            raise _unset(line, "cannot be read")
+        if binding.key is not None:
+            if binding.value is None or not re.fullmatch(r"[A-Za-z_]\w*", binding.key, re.ASCII):
+                raise _unset(line, "sets no variable")
+            names.add(binding.key)
+    return names
+
+
+def _unset(line: int, problem: str) -> SettingsError:
+    # Nothing of the line itself, which may hold a secret.
+    return SettingsError(
+        f'{_ENV_FILE}, line {line}: {problem}; write NAME=value, or NAME="value" where white space or # is in it'
+    )
+
+
 @dataclass(frozen=True)
 class BigQuerySettings:
-    """The warehouse and the sources of the `gcp` deployment."""
+    """The warehouse in BigQuery."""
 
     project: str
     dataset: str
     location: str
-    ga4_dataset: str
-    access_log_table: str
     timeout_seconds: int
     """After which a statement is ended."""
     maximum_bytes_billed: int | None
@@ -268,9 +355,13 @@ class Settings:
     timezone: str
     pseudonym_key: bytes = field(repr=False)
     bigquery: BigQuerySettings | None = None
-    """None in the `local` deployment."""
+    """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
     """Where the app's own database is; None reads its collections from files."""
+    ga4_dataset: str | None = None
+    """Where Google Analytics writes its export; None reads it from files."""
+    access_log_table: str | None = None
+    """Where the access log lands; None reads it from files."""
     max_rejected_share: float = 0.01
     """The share of a collection's documents of which something could not be taken, above which a snapshot fails."""
     expected_sources: frozenset[str] = frozenset()
@@ -303,12 +394,13 @@ class Settings:
                 set.
         """
         _refuse_unknown(environ)
-        is_gcp = _DEPLOYMENT.of(environ, "local") == "gcp"
+        chosen = _Chosen.from_env(environ)
         data_dir = _DATA_DIR.of(environ, Path("data/sample"))
         start, end = _days(environ, data_dir)
         key = DEVELOPMENT_KEY
         if not is_reading:
-            key = _PSEUDONYM_KEY.needed(environ) if is_gcp else _PSEUDONYM_KEY.of(environ, DEVELOPMENT_KEY)
+            real = chosen.in_the_cloud
+            key = _PSEUDONYM_KEY.needed(environ, real) if real else _PSEUDONYM_KEY.of(environ, DEVELOPMENT_KEY)
         minimum = _FREQUENT_MIN_DAYS.of(environ, cls.frequent_min_days)
         window = _FREQUENT_WINDOW_DAYS.of(environ, cls.frequent_window_days)
         if window < minimum:
@@ -330,8 +422,10 @@ class Settings:
             end_date=end,
             timezone=_TIMEZONE.of(environ, "Asia/Seoul"),
             pseudonym_key=key,
-            bigquery=_bigquery(environ) if is_gcp else None,
-            firestore_project=_firestore_project(environ, is_gcp=is_gcp),
+            bigquery=_bigquery(environ, chosen.warehouse) if chosen.warehouse else None,
+            firestore_project=_firestore_project(environ, chosen),
+            ga4_dataset=_GA4_DATASET.needed(environ, chosen.events) if chosen.events else None,
+            access_log_table=_ACCESS_LOG_TABLE.needed(environ, chosen.access_log) if chosen.access_log else None,
             max_rejected_share=_MAX_REJECTED_SHARE.of(environ, cls.max_rejected_share),
             expected_sources=_EXPECTED_SOURCES.of(environ, cls.expected_sources),
             max_lost_share=_MAX_LOST_SHARE.of(environ, cls.max_lost_share),
@@ -341,6 +435,54 @@ class Settings:
             frequent_min_days=minimum,
             frequent_window_days=window,
         )
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What is in Google's cloud: of each, by which setting; None for what is on this machine."""
+
+    warehouse: str | None
+    documents: str | None
+    events: str | None
+    access_log: str | None
+    is_emulated: bool
+    """Whether the documents are those of an emulator, which are nobody's."""
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "_Chosen":
+        """Read the choices; a preset makes those that are not made one by one.
+
+        Raises:
+            SettingsError: a variable holds what it cannot, or a source cannot be read into that warehouse.
+        """
+        preset = _DEPLOYMENT.of(environ, "local")
+
+        def why(variable: _Variable[str], here: str) -> str | None:
+            choice = variable.of(environ, None)
+            if choice is None:
+                return f"{_DEPLOYMENT.name} is {preset}" if preset == "gcp" else None
+            return f"{variable.name} is {choice}" if choice != here else None
+
+        # Google's client would take an empty address for that of an emulator.
+        is_emulated = _FIRESTORE_EMULATOR_HOST.of(environ, None) is not None
+        documents = why(_DOCUMENTS, "files")
+        if is_emulated and _DOCUMENTS.of(environ, None) is None:
+            documents = documents or f"{_FIRESTORE_EMULATOR_HOST.name} is set"
+        chosen = cls(
+            why(_WAREHOUSE, "duckdb"), documents, why(_EVENTS, "files"), why(_ACCESS_LOG, "files"), is_emulated
+        )
+        for variable, source in ((_EVENTS, chosen.events), (_ACCESS_LOG, chosen.access_log)):
+            if source and not chosen.warehouse:
+                raise SettingsError(
+                    f"{source}, and {_WAREHOUSE.name} is duckdb, which cannot read from there; set {variable.name} to "
+                    f"files, or {_WAREHOUSE.name} to bigquery"
+                )
+        return chosen
+
+    @property
+    def in_the_cloud(self) -> str | None:
+        """By which setting real people's data is read or kept."""
+        return self.warehouse or self.events or self.access_log or (None if self.is_emulated else self.documents)
 
 
 def _refuse_unknown(environ: Mapping[str, str]) -> None:
@@ -410,19 +552,19 @@ def _day_of_manifest(name: str, manifest: Mapping[str, object]) -> date | None:
     return day
 
 
-def _bigquery(environ: Mapping[str, str]) -> BigQuerySettings:
+def _bigquery(environ: Mapping[str, str], why: str) -> BigQuerySettings:
     return BigQuerySettings(
-        project=_GCP_PROJECT.needed(environ),
+        project=_GCP_PROJECT.needed(environ, why),
         dataset=_BIGQUERY_DATASET.of(environ, "calback"),
         location=_BIGQUERY_LOCATION.of(environ, "asia-northeast3"),
-        ga4_dataset=_GA4_DATASET.needed(environ),
-        access_log_table=_ACCESS_LOG_TABLE.needed(environ),
         timeout_seconds=_BIGQUERY_TIMEOUT_SECONDS.of(environ, 1800),
         maximum_bytes_billed=_BIGQUERY_MAX_BYTES_BILLED.of(environ, None),
     )
 
 
-def _firestore_project(environ: Mapping[str, str], *, is_gcp: bool) -> str | None:
-    # Google's client would take an empty address for that of an emulator.
-    is_emulated = _FIRESTORE_EMULATOR_HOST.of(environ, None) is not None
-    return _GCP_PROJECT.of(environ, DEMO_PROJECT) if is_gcp or is_emulated else None
+def _firestore_project(environ: Mapping[str, str], chosen: _Chosen) -> str | None:
+    if chosen.documents is None:
+        return None
+    return (
+        _GCP_PROJECT.of(environ, DEMO_PROJECT) if chosen.is_emulated else _GCP_PROJECT.needed(environ, chosen.documents)
+    )

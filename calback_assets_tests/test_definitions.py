@@ -29,6 +29,37 @@ def platform(data: Path, **environment: str) -> Definitions:
     )
 
 
+@pytest.mark.parametrize("documents", ["files", "firestore"])
+@pytest.mark.parametrize("events", ["files", "bigquery"])
+@pytest.mark.parametrize("access_log", ["files", "bigquery"])
+def test_each_source_is_read_from_where_it_was_chosen(
+    tmp_path: Path, documents: str, events: str, access_log: str
+) -> None:
+    platform(tmp_path)
+    from calback_assets.definitions import sources_of
+    from calback_assets.settings import Settings
+
+    chosen = {"CALBACK_DOCUMENTS": documents, "CALBACK_EVENTS": events, "CALBACK_ACCESS_LOG": access_log}
+    needed = {
+        "CALBACK_GCP_PROJECT": "calback",
+        "CALBACK_GA4_DATASET": "analytics_1",
+        "CALBACK_START_DATE": "2024-01-01",
+    }
+    needed |= {"CALBACK_ACCESS_LOG_TABLE": "kafka.opens", "CALBACK_PSEUDONYM_KEY": "a-key-of-the-tests"}
+    found = sources_of(Settings.from_env({**chosen, **needed, "CALBACK_WAREHOUSE": "bigquery"}))
+    assert {
+        "CALBACK_DOCUMENTS": type(found.documents).__name__,
+        "CALBACK_EVENTS": type(found.daily["raw_events"]).__name__,
+        "CALBACK_ACCESS_LOG": type(found.daily["raw_access_log"]).__name__,
+    } == {
+        "CALBACK_DOCUMENTS": {"files": "FirestoreFiles", "firestore": "LiveFirestore"}[documents],
+        "CALBACK_EVENTS": {"files": "Ga4Files", "bigquery": "Ga4Export"}[events],
+        "CALBACK_ACCESS_LOG": {"files": "AccessLogFiles", "bigquery": "AccessLogTable"}[access_log],
+    }
+    # The folder is looked at where any source reads files, and there in that source's alone.
+    assert (found.folder is None) == ("files" not in chosen.values())
+
+
 def test_the_assets_and_their_edges_are_those_of_the_design(defs: Definitions) -> None:
     graph = defs.resolve_asset_graph()
     assert {

@@ -176,6 +176,10 @@ A_HOST = "the host and port of an emulator, such as 127.0.0.1:8080"
 SOME_SOURCES = "some of these, with commas between them: raw_users, raw_meetings, raw_events, raw_access_log"
 EXPECTED = {
     "CALBACK_DEPLOYMENT": ("one of: local, gcp", ["cloud", "Local", "local|gcp", "local,"]),
+    "CALBACK_WAREHOUSE": ("one of: duckdb, bigquery", ["local", "DuckDB", "duckdb, bigquery"]),
+    "CALBACK_DOCUMENTS": ("one of: files, firestore", ["bigquery", "file"]),
+    "CALBACK_EVENTS": ("one of: files, bigquery", ["firestore", "ga4"]),
+    "CALBACK_ACCESS_LOG": ("one of: files, bigquery", ["table", "files|bigquery"]),
     "CALBACK_DATA_DIR": ("the path of a folder, with ~ written out", ["~/exports", "~"]),
     "CALBACK_DUCKDB_PATH": (
         A_PATH,
@@ -258,7 +262,7 @@ EXPECTED = {
         ["localhost", ":8080", "http://127.0.0.1:8080", "127.0.0.1:", "127.0.0.1:8080/"],
     ),
     "CALBACK_GCP_PROJECT": (
-        "the id of the project that the warehouse is in, such as my-project-4711",
+        "the id of your project in Google's cloud, such as my-project-4711",
         ["Calback", "my_project", "1234", "my-project-", "my project", "p", "https://console.cloud.google.com"],
     ),
     "CALBACK_BIGQUERY_DATASET": (
@@ -471,8 +475,6 @@ def test_the_gcp_deployment_has_a_warehouse_with_defaults() -> None:
         project="calback",
         dataset="calback",
         location="asia-northeast3",
-        ga4_dataset="analytics_1",
-        access_log_table="kafka.opens",
         timeout_seconds=1800,
         maximum_bytes_billed=None,
     )
@@ -498,6 +500,52 @@ def test_what_the_gcp_deployment_needs_is_named_where_it_is_missing(missing: str
 
     with pytest.raises(SettingsError, match=f"^{missing} is not set, and CALBACK_DEPLOYMENT is gcp; set it to "):
         settings(**environ)
+
+
+LIVE = {"CALBACK_DOCUMENTS": "firestore", "CALBACK_GCP_PROJECT": "calback", "CALBACK_PSEUDONYM_KEY": KEY}
+
+
+def test_documents_come_from_a_live_firestore_into_a_file_without_an_emulator() -> None:
+    read = settings(**LIVE)
+    assert (read.firestore_project, read.bigquery, read.ga4_dataset, read.access_log_table) == (
+        "calback",
+        None,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize("missing", ["CALBACK_GCP_PROJECT", "CALBACK_PSEUDONYM_KEY"])
+def test_a_choice_asks_for_what_it_needs_and_says_so(missing: str) -> None:
+    with pytest.raises(SettingsError, match=f"^{missing} is not set, and CALBACK_DOCUMENTS is firestore; set it to "):
+        settings(**{name: value for name, value in LIVE.items() if name != missing})
+
+
+def test_the_documents_of_an_emulator_need_neither_a_project_nor_a_key() -> None:
+    emulated = {"FIRESTORE_EMULATOR_HOST": "127.0.0.1:8080"}
+    assert settings(**emulated, CALBACK_DOCUMENTS="firestore").firestore_project == "demo-calback"
+    assert settings(**emulated, CALBACK_DOCUMENTS="files").firestore_project is None
+
+
+def test_a_choice_goes_before_the_preset() -> None:
+    read = settings(**GCP, CALBACK_DOCUMENTS="files")
+    assert (read.firestore_project, read.ga4_dataset, read.access_log_table) == (None, "analytics_1", "kafka.opens")
+    preset = {name: value for name, value in GCP.items() if name != "CALBACK_DEPLOYMENT"}
+    one_by_one = {"CALBACK_WAREHOUSE": "bigquery", "CALBACK_DOCUMENTS": "firestore", "CALBACK_EVENTS": "bigquery"}
+    assert settings(**preset, **one_by_one, CALBACK_ACCESS_LOG="bigquery") == settings(**GCP)
+    local = {"CALBACK_WAREHOUSE": "duckdb", "CALBACK_EVENTS": "files", "CALBACK_ACCESS_LOG": "files"}
+    assert settings(**GCP, **local, CALBACK_DOCUMENTS="files") == settings(CALBACK_PSEUDONYM_KEY=KEY)
+
+
+@pytest.mark.parametrize("source", ["CALBACK_EVENTS", "CALBACK_ACCESS_LOG"])
+def test_a_source_that_the_warehouse_cannot_read_is_refused(source: str) -> None:
+    kept = {"CALBACK_EVENTS": "files", "CALBACK_ACCESS_LOG": "files", "CALBACK_WAREHOUSE": "duckdb"}
+    with pytest.raises(SettingsError) as error:
+        settings(**GCP, **(kept | {source: "bigquery"}))
+    assert str(error.value) == (
+        f"{source} is bigquery, and CALBACK_WAREHOUSE is duckdb, which cannot read from there; set {source} to files, "
+        "or CALBACK_WAREHOUSE to bigquery"
+    )
 
 
 def test_without_a_token_of_ones_own_each_start_of_dagit_makes_one() -> None:

@@ -4,7 +4,6 @@ Commands, options, help and the form of errors belong here; what a command does 
 imported only when it runs, because Dagster takes seconds to import and `--help` must not.
 """
 
-import os
 import traceback
 from datetime import date, datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ import click
 from calback_assets.cli import endings
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
-from calback_assets.settings import SOURCES, FirestoreEmulator, Settings, ui_token
+from calback_assets.settings import SOURCES, FirestoreEmulator, Settings, environment, ui_token
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
@@ -140,7 +139,7 @@ def sample(folder: Path, users: int, days: int, seed: int, firestore: bool) -> N
       calback sample data/sample --users 1000 --days 60
       FIRESTORE_EMULATOR_HOST=127.0.0.1:8080 calback sample data/sample --firestore
     """  # noqa: D301
-    emulator = FirestoreEmulator.from_env(os.environ) if firestore else None
+    emulator = FirestoreEmulator.from_env(environment()) if firestore else None
     from calback_assets.cli.sample import write
 
     write(folder, users, days, seed, emulator)
@@ -175,7 +174,7 @@ def run(start: date | None, end: date | None, selection: str | None, accepted: t
       calback run --from 2024-02-01 --to 2024-02-29 --select 'daily_active_users+'
       calback run --from 2024-02-09 --to 2024-02-09 --accept-empty raw_access_log
     """  # noqa: D301
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(environment())
     first, last = day_range(start, end, settings, datetime.now(ZoneInfo(settings.timezone)).date())
     from calback_assets.cli.run import materialize
 
@@ -199,7 +198,7 @@ def erase(user_id: str, is_confirmed: bool, is_hash_only: bool) -> None:
     Example:
       calback erase 6Fq3ZJ1vQbTn0yXwL2aRk9sUeHd2
     """  # noqa: D301
-    settings = Settings.from_env(os.environ)
+    settings = Settings.from_env(environment())
     from calback_assets.cli.erase import erase_person, print_hash
 
     if is_hash_only:
@@ -221,7 +220,7 @@ def show(table: Table, limit: int) -> None:
     """  # noqa: D301
     from calback_assets.cli.show import newest_rows
 
-    newest_rows(Settings.from_env(os.environ, is_reading=True), table, limit)
+    newest_rows(Settings.from_env(environment(), is_reading=True), table, limit)
 
 
 @main.command()
@@ -243,7 +242,8 @@ def ui(is_read_only: bool, host: str, port: int, names: tuple[str, ...]) -> None
       calback ui --port 3001
       calback ui --read-only
     """  # noqa: D301
-    settings, token = Settings.from_env(os.environ), ui_token(os.environ)
+    environ = environment()
+    settings, token = Settings.from_env(environ), ui_token(environ)
     from calback_assets.cli.ui import open_dagit
 
     open_dagit(settings, token, host=host, port=port, names=names, is_read_only=is_read_only)

@@ -65,7 +65,7 @@ def unmarked(path: Path, max_bytes: int) -> Lines:
     Raises:
         SourceError: a line is too long, the file cannot be read to its end, or there is no room for the copy.
     """
-    return Lines(path, "begins with a byte-order mark", (line for _, line in _lines(path, max_bytes)))
+    return Lines(path, "begins with a byte-order mark", (line for _, line in numbered_lines(path, max_bytes)))
 
 
 def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterator[tuple[int, dict[str, object]]]:

@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from dagster_gcp import BigQueryResource
@@ -22,6 +23,7 @@ from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, Column, Table
 from calback_assets.warehouse.bigquery_erasure import BigQueryErasure
 from calback_assets.warehouse.bigquery_jobs import (
@@ -46,7 +48,7 @@ from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import Model, Template
 from calback_assets.warehouse.ledger import Dependents, is_watched, of_table, on, staled_by, within
 from calback_assets.warehouse.output import TableRef
-from calback_assets.warehouse.rows import ConformedRows, arrow_type, check_names
+from calback_assets.warehouse.rows import SLICE_ROWS, ConformedRows, arrow_type, check_names
 from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
@@ -273,6 +275,16 @@ class BigQuerySession(Session):
             finally:
                 self._client.delete_table(staging, not_found_ok=True, retry=self._jobs.retry)
 
+    @contextmanager
+    def reading(self, query: FileQuery, table: Table, run_id: str, /) -> Iterator[str]:
+        """The rows of files, as the statement that selects them: read by a DuckDB of their own, and staged.
+
+        Raises:
+            SourceError: a file cannot be read; names it and the line.
+        """
+        with self.incoming(ConformedRows(lambda: _batches_of(query), table), run_id) as name:
+            yield f"SELECT * FROM {name}"
+
     def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
         """Replace one partition by the rows of a query in one statement.
 
@@ -470,6 +482,19 @@ class BigQuerySession(Session):
             "job": f"https://console.cloud.google.com/bigquery?project={self._dataset.project}"
             f"&j=bq:{location}:{job.job_id}&page=queryresults",
         }
+
+
+def _batches_of(query: FileQuery) -> Iterator[pa.RecordBatch]:
+    """The rows of files as they are read.
+
+    Raises:
+        SourceError: a file cannot be read.
+    """
+    with duckdb.connect() as engine:
+        try:
+            yield from engine.sql(query.sql).to_arrow_reader(SLICE_ROWS)
+        except duckdb.Error as error:
+            raise query.explain(error) from None
 
 
 def _merge(table: Table, sql: str, day: date) -> str:

@@ -20,6 +20,7 @@ from sqlglot import exp
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.coercion import identifier
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.duckdb_erasure import DuckDBErasure
 from calback_assets.warehouse.duckdb_ledger import DuckDBLedger
@@ -421,6 +422,18 @@ class DuckDBSession(Session):
             yield "incoming"
         finally:
             self._connection.unregister("incoming")
+
+    @contextmanager
+    def reading(self, query: FileQuery, _table: Table, _run_id: str, /) -> Iterator[str]:
+        """The rows of files, as the statement that selects them: the engine reads them itself.
+
+        Raises:
+            SourceError: a file cannot be read; names it and the line.
+        """
+        try:
+            yield query.sql
+        except duckdb.Error as error:
+            raise query.explain(error) from None
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""

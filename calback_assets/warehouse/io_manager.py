@@ -7,7 +7,7 @@ knows warehouses and nothing of analytics.
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, TypeAlias
@@ -26,7 +26,6 @@ from dagster import (
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day, span
-from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.firestore import Problem
 from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
@@ -173,11 +172,12 @@ class _Write:
         template = self._session.template(query.model)
         ripple = self._session.template(query.ripple) if query.ripple else None
 
-        def statement(day: date) -> Statement:
+        def statement(day: date) -> AbstractContextManager[Statement]:
             parameters = {**query.parameters, **self._calendar.parameters(query.model, day)}
+            filled = template.fill(parameters)
             if query.ripple is None or ripple is None:
-                return Statement(template.fill(parameters))
-            return Statement(template.fill(parameters), ripple.fill(self._calendar.parameters(query.ripple, day)))
+                return nullcontext(Statement(filled))
+            return nullcontext(Statement(filled, ripple.fill(self._calendar.parameters(query.ripple, day))))
 
         self._replace_days(statement, follow_stale=True)
 
@@ -202,19 +202,18 @@ class _Write:
     def _files(self, files: Files) -> None:
         demanded = files.demanded(self._requested, self._session.row_counts([self._table.name])[self._table.name])
 
-        def statement(day: date) -> Statement:
+        @contextmanager
+        def statement(day: date) -> Iterator[Statement]:
             query = files.of_day(day)
             self._facts[day] = query.facts
-            read[:] = [query]  # What an earlier one holds is given back.
-            return Statement(query.sql, least=demanded.get(day), is_from_outside=True)
+            if isinstance(query, TableQuery):
+                reading: AbstractContextManager[str] = nullcontext(query.sql)
+            else:
+                reading = self._session.reading(query, self._table, self._context.run_id)
+            with reading as sql:
+                yield Statement(sql, least=demanded.get(day), is_from_outside=True)
 
-        read: list[FileQuery | TableQuery] = []
-        try:
-            self._replace_days(statement, follow_stale=False)
-        except self._session.failures as error:
-            if isinstance(read[-1], FileQuery):
-                raise read[-1].explain(error) from None
-            raise
+        self._replace_days(statement, follow_stale=False)
 
     def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
         run_id = self._context.run_id
@@ -225,9 +224,9 @@ class _Write:
                 sql = f"SELECT * FROM {name}"
                 self._written.append(self._session.replace_snapshot(self._table, sql, run_id, max_lost_share))
                 return
+            where = f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE"
             self._replace_days(
-                lambda day: Statement(f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE '{day}'", is_from_outside=True),
-                follow_stale=False,
+                lambda day: nullcontext(Statement(f"{where} '{day}'", is_from_outside=True)), follow_stale=False
             )
 
     def _refuse(self, rows: ConformedRows) -> None:
@@ -248,16 +247,19 @@ class _Write:
                 f"written, for example {min(foreign)}; nothing was written"
             )
 
-    def _replace_days(self, statement: Callable[[date], Statement], *, follow_stale: bool) -> None:
+    def _replace_days(
+        self, statement: Callable[[date], AbstractContextManager[Statement]], *, follow_stale: bool
+    ) -> None:
         due = set(self._requested)
         if follow_stale:
             due |= self._session.stale_days(self._table)
         logged_at = time.monotonic()
-        self._session.check_query(self._table, statement(min(due)).sql)
         while due:
             day = min(due)
-            replacement = statement(day)
-            self._written.append(self._session.replace_day(self._table, day, replacement, self._context.run_id))
+            with statement(day) as replacement:
+                if not self._written:
+                    self._session.check_query(self._table, replacement.sql)
+                self._written.append(self._session.replace_day(self._table, day, replacement, self._context.run_id))
             due.remove(day)
             if replacement.ripple:
                 due |= self._session.stale_days(self._table)

@@ -3,7 +3,7 @@
 Conversion of pandas and Arrow tables to the contract's exact Arrow types belongs here; what needs an engine does not.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 
 import pandas as pd
@@ -23,7 +23,8 @@ _SCALARS = {
     "TIMESTAMP": pa.timestamp("us", tz="UTC"),
 }
 
-_SLICE_ROWS = 32_768
+SLICE_ROWS = 32_768
+"""As many as are in memory at once."""
 
 
 @cache
@@ -62,8 +63,8 @@ class ConformedRows:
     DuckDB reads it as a table (Arrow's C stream interface).
     """
 
-    def __init__(self, rows: pa.Table | pd.DataFrame, table: Table) -> None:
-        """Name the rows; nothing is converted yet."""
+    def __init__(self, rows: pa.Table | pd.DataFrame | Callable[[], Iterator[pa.RecordBatch]], table: Table) -> None:
+        """Name the rows, or what reads them anew a batch at a time; nothing is converted yet."""
         self._rows = rows
         self.table = table
         self.schema = arrow_schema(table)
@@ -74,11 +75,16 @@ class ConformedRows:
         Raises:
             ContractError: the rows break the contract.
         """
-        for start in range(0, max(len(self._rows), 1), _SLICE_ROWS):
+        if callable(self._rows):
+            yield conform(self.schema.empty_table(), self.table)  # There may be no batch.
+            for batch in self._rows():
+                yield conform(pa.Table.from_batches([batch]), self.table)
+            return
+        for start in range(0, max(len(self._rows), 1), SLICE_ROWS):
             if isinstance(self._rows, pa.Table):
-                yield conform(self._rows.slice(start, _SLICE_ROWS), self.table)
+                yield conform(self._rows.slice(start, SLICE_ROWS), self.table)
             else:
-                yield conform(self._rows.iloc[start : start + _SLICE_ROWS], self.table)
+                yield conform(self._rows.iloc[start : start + SLICE_ROWS], self.table)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """The slices as an Arrow stream."""

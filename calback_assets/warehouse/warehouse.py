@@ -14,6 +14,7 @@ import pyarrow as pa
 from sqlglot import exp
 
 from calback_assets.errors import CalbackError, SourceError, WarehouseError
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql import Model, Template
@@ -137,6 +138,13 @@ class Session(Protocol):
 
     def incoming(self, rows: ConformedRows, run_id: str, /) -> AbstractContextManager[str]:
         """Rows from Python, under the name by which a statement can select from them."""
+
+    def reading(self, query: FileQuery, table: Table, run_id: str, /) -> AbstractContextManager[str]:
+        """The rows of files, as the statement that selects them.
+
+        Raises:
+            SourceError: a file cannot be read; names it and the line.
+        """
 
     def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
         """Replace one partition by the rows of a query, all or nothing, and mark the days that it made stale.

@@ -16,6 +16,7 @@ import uvicorn
 from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget
+from dagster_shared.serdes import serialize_value
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX_OVERFLOW, DEFAULT_POOL_RECYCLE
 from dagster_webserver.version import __version__
@@ -79,7 +80,7 @@ def serve(
         signal.signal(number, signal.default_int_handler)
     instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
-        daemon = stack.enter_context(_daemon()) if token else None
+        daemon = stack.enter_context(_daemon(instance)) if token else None
         workspace = stack.enter_context(
             WorkspaceProcessContext(
                 instance,
@@ -111,9 +112,11 @@ def serve(
 
 
 @contextmanager
-def _daemon() -> Iterator[subprocess.Popen[bytes]]:
+def _daemon(instance: DagsterInstance) -> Iterator[subprocess.Popen[bytes]]:
     """What starts the queued runs and the schedule."""
     command = [sys.executable, "-m", "dagster._daemon", "run", "--module-name", CODE_LOCATION]
+    # Dagster lets .env win, and would look for another instance where it names one.
+    command += ["--instance-ref", serialize_value(instance.get_ref())]
     process = subprocess.Popen(command)  # noqa: S603 - of this project, without input
     try:
         yield process

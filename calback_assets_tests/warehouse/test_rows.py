@@ -221,7 +221,7 @@ def comparable(value: object) -> object:
 @pytest.mark.parametrize("rows", [0, 1, 4, 5])
 @pytest.mark.parametrize("form", [pd.DataFrame, pa.table], ids=["pandas", "arrow"])
 def test_every_reader_of_conformed_rows_gets_all_slices(rows: int, form: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calback_assets.warehouse.rows._SLICE_ROWS", 2)
+    monkeypatch.setattr("calback_assets.warehouse.rows.SLICE_ROWS", 2)
     given_rows = ConformedRows(form({"value": np.arange(rows, dtype="int32")}), table_of("INT64"))
 
     for _ in range(2):
@@ -231,7 +231,7 @@ def test_every_reader_of_conformed_rows_gets_all_slices(rows: int, form: Any, mo
 
 
 def test_a_value_in_a_later_slice_is_held_to_the_contract_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calback_assets.warehouse.rows._SLICE_ROWS", 2)
+    monkeypatch.setattr("calback_assets.warehouse.rows.SLICE_ROWS", 2)
     given_rows = ConformedRows(pd.DataFrame({"value": [1.0, 2.0, 3.0, 4.5]}), table_of("INT64"))
 
     with pytest.raises(

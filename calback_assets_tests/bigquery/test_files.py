@@ -1,0 +1,130 @@
+"""Files into BigQuery: a folder of exports ends there in the raw tables that DuckDB makes of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import pytest
+from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
+from google.cloud import bigquery
+
+from calback_assets.automation.jobs import DAILY_JOB_NAME
+from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
+from calback_assets.sample.writer import write_sample
+from calback_assets.settings import SOURCES, Settings
+from calback_assets.tables import TABLES
+from calback_assets.tables.raw import RAW_ACCESS_LOG
+from calback_assets.warehouse.deployed import warehouse_of
+from calback_assets.warehouse.erasure import Subjects
+from calback_assets_tests.assets.worlds import Platform, build_defs, write_lines
+from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.bigquery.test_both_engines import comparable, stored
+from calback_assets_tests.warehouse.helpers import error_of
+
+PROJECT = "files-into-bigquery"
+FIRST, LAST = date(2024, 1, 1), date(2024, 1, 3)
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder of exports, and two warehouses that are made of it."""
+
+    local: Platform
+    client: Client
+
+    @property
+    def settings(self) -> Settings:
+        """Those of the warehouse in BigQuery."""
+        return Settings.from_env(
+            {
+                **self.local.environ,
+                "CALBACK_WAREHOUSE": "bigquery",
+                "CALBACK_GCP_PROJECT": PROJECT,
+                # The key that a warehouse on this machine hashes with.
+                "CALBACK_PSEUDONYM_KEY": "calback-development-key-not-a-secret",
+            }
+        )
+
+    def run(self, *assets: str) -> ExecuteInProcessResult:
+        """Write raw tables in BigQuery."""
+        with DagsterInstance.ephemeral() as instance:
+            return (
+                build_defs(self.settings)
+                .resolve_job_def(DAILY_JOB_NAME)
+                .execute_in_process(
+                    instance=instance,
+                    tags={RANGE_START_TAG: str(FIRST), RANGE_END_TAG: str(LAST)},
+                    asset_selection=[AssetKey(name) for name in assets],
+                    raise_on_error=False,
+                )
+            )
+
+    def tables(self) -> set[str]:
+        """The names of all tables in BigQuery."""
+        return {table.table_id for table in self.client.list_tables("calback")}
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterator[World]:
+    local = Platform(tmp_path_factory.mktemp("files"), FIRST, LAST)
+    write_sample(local.data, users=40, days=3)
+    assert local.run(FIRST, LAST, *SOURCES).success
+    with client(emulator.url, PROJECT) as bigquery_client, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
+        dataset = bigquery.Dataset(f"{PROJECT}.calback")
+        dataset.location = "asia-northeast3"
+        bigquery_client.create_dataset(dataset)
+        made = World(local, bigquery_client)
+        assert made.run(*SOURCES).success
+        yield made
+
+
+@pytest.mark.parametrize("table", SOURCES)
+def test_a_raw_table_is_the_same_row_for_row(world: World, table: str) -> None:
+    with world.local.warehouse.session(read_only=True) as session:
+        made = session.arrow(f"SELECT * FROM calback.{table}").to_pylist()
+    assert made
+    assert comparable(stored(world.client, TABLES[table]), TABLES[table]) == comparable(made, TABLES[table])
+
+
+def test_nothing_that_was_staged_is_left(world: World) -> None:
+    assert [name for name in world.tables() if name.startswith("staging_")] == []
+
+
+def log_of(world: World) -> list[str]:
+    return comparable(stored(world.client, RAW_ACCESS_LOG), RAW_ACCESS_LOG)
+
+
+def test_a_wrong_line_is_named_and_the_day_stands(world: World) -> None:
+    before = log_of(world)
+    path = world.local.data / "access_log" / f"date={LAST}" / "part-9.jsonl"
+    write_lines(path, [{"userId": "u1", "date": str(LAST)}, {"date": str(LAST)}])
+    refused = world.run("raw_access_log")
+    assert error_of(refused) == (
+        f"SourceError: {path}, line 2: userId is missing. Correct or remove the line, or export the file again."
+    )
+    path.unlink()
+    assert log_of(world) == before
+    assert [name for name in world.tables() if name.startswith("staging_")] == []
+
+
+def test_fewer_rows_than_there_must_be_replace_nothing(world: World) -> None:
+    before = log_of(world)
+    (path,) = (world.local.data / "access_log" / f"date={FIRST}").iterdir()
+    rows = path.read_text(encoding="utf-8")
+    path.write_text("", encoding="utf-8")
+    refused = world.run("raw_access_log")
+    assert f"raw_access_log: 0 rows were read of {FIRST}, and the warehouse has {rows.count(chr(10))}; " in error_of(
+        refused
+    )
+    path.write_text(rows, encoding="utf-8")
+    assert log_of(world) == before
+
+
+def test_who_was_erased_stays_out_of_what_is_read_again(world: World) -> None:
+    user = stored(world.client, RAW_ACCESS_LOG)[0]["user_id"]
+    with warehouse_of(world.settings).session() as session:
+        session.erase(Subjects(world.settings.pseudonym_key).hash(user), "erasure")
+    again = world.run("raw_access_log")
+    assert again.success, error_of(again)
+    assert user not in {row["user_id"] for row in stored(world.client, RAW_ACCESS_LOG)}

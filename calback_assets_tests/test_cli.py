@@ -82,10 +82,10 @@ def instance(world: World) -> Iterator[DagsterInstance]:
 
 @pytest.fixture
 def spoiled_line(world: World) -> Iterator[Path]:
-    """A file of the access log whose last line cannot be parsed, for the length of a test."""
+    """A file of the access log whose last two lines cannot be parsed, for the length of a test; one may be so."""
     path = world.data / "access_log" / "date=2024-01-03" / "part-0.jsonl"
     good = path.read_text()
-    path.write_text(f'{good}{{"userId": secret\n')
+    path.write_text(good + '{"userId": secret\n' * 2)
     yield path
     path.write_text(good)
 
@@ -403,8 +403,9 @@ def test_a_line_that_cannot_be_parsed_fails_the_run_in_one_line(world: World, sp
     lines = len(spoiled_line.read_text().splitlines())
     assert result.exit_code == 1
     assert re.fullmatch(
-        rf"raw_access_log: {re.escape(str(spoiled_line))}, line {lines}: not valid JSON from character 12 on\. "
-        r"Correct or remove the line, or export the file again; details: Dagit run [0-9a-f-]{36}",
+        rf"raw_access_log: {re.escape(str(spoiled_line))}, line {lines - 1}: not valid JSON from character 12 on\. "
+        rf"2 of {lines} lines of 2024-01-03 cannot be taken, more than 1\.0%; correct or remove them, or export the "
+        r"file again; to do without them, raise CALBACK_MAX_REJECTED_SHARE; details: Dagit run [0-9a-f-]{36}",
         error_of(result),
     )
     assert "Traceback" not in result.output

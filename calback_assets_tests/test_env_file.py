@@ -20,6 +20,7 @@ HIDDEN = "geheim-und-lang-genug"
 @pytest.fixture(autouse=True)
 def _in_a_folder_and_an_environment_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)  # make sets it.
     before = dict(os.environ)
     yield
     os.environ.clear()

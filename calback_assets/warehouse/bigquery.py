@@ -493,7 +493,7 @@ def _batches_of(query: FileQuery) -> Iterator[pa.RecordBatch]:
     with duckdb.connect() as engine:
         try:
             yield from engine.sql(query.sql).to_arrow_reader(SLICE_ROWS)
-        except duckdb.Error as error:
+        except (duckdb.Error, OSError) as error:  # Arrow's reader says it with an error of the system's.
             raise query.explain(error) from None
 
 

@@ -13,7 +13,7 @@ from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.sample.writer import write_sample
 from calback_assets.settings import SOURCES, Settings
 from calback_assets.tables import TABLES
-from calback_assets.tables.raw import RAW_ACCESS_LOG
+from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets_tests.assets.worlds import Platform, build_defs, write_lines
@@ -96,15 +96,22 @@ def log_of(world: World) -> list[str]:
 
 
 def test_a_wrong_line_is_named_and_the_day_stands(world: World) -> None:
-    before = log_of(world)
-    path = world.local.data / "access_log" / f"date={LAST}" / "part-9.jsonl"
-    write_lines(path, [{"userId": "u1", "date": str(LAST)}, {"date": str(LAST)}])
-    refused = world.run("raw_access_log")
+    analytics = world.local.data / "analytics"
+    kept = {path: path.read_bytes() for path in analytics.glob(f"events_*{LAST:%Y%m%d}.*")}
+    for path in kept:
+        path.unlink()
+    wrong = analytics / f"events_{LAST:%Y%m%d}.jsonl"
+    write_lines(wrong, [{"event_timestamp": "today", "event_name": "tap"}])
+    before = comparable(stored(world.client, RAW_EVENTS), RAW_EVENTS)
+    refused = world.run("raw_events")
+    wrong.unlink()
+    for path, content in kept.items():
+        path.write_bytes(content)
     assert error_of(refused) == (
-        f"SourceError: {path}, line 2: userId is missing. Correct or remove the line, or export the file again."
+        f"SourceError: {wrong}, line 1: event_timestamp is not an INT64. Correct or remove the line, or export the "
+        "file again."
     )
-    path.unlink()
-    assert log_of(world) == before
+    assert comparable(stored(world.client, RAW_EVENTS), RAW_EVENTS) == before
     assert [name for name in world.tables() if name.startswith("staging_")] == []
 
 

@@ -30,7 +30,7 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
     from calback_assets.warehouse.io_manager import Calendar
 
     ga4 = Ga4Files(data / "analytics", TIMEZONE, lambda: datetime.now(UTC)).look(first)
-    access_log = AccessLogFiles(data / "access_log").look(first)
+    access_log = AccessLogFiles(data / "access_log", TIMEZONE).look(first)
     calendar = Calendar(first, last, TIMEZONE)
     thresholds = {"frequent_min_days": 3, "frequent_window_days": 30}
 

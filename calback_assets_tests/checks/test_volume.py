@@ -4,7 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from calback_assets.checks.volume import unusual, usual
+from calback_assets.checks.volume import _made, unusual, usual
+from calback_assets.tables.raw import RAW_USERS
+from calback_assets.warehouse.io_manager import Calendar
+from calback_assets_tests.assets.given import Row, at, warehouse
 
 FRIDAY = date(2024, 3, 29)
 
@@ -45,3 +48,22 @@ def test_what_chance_does_to_a_small_log_is_not_told(rows: int, is_told: bool) -
 def test_every_day_is_compared_with_its_own_weekday() -> None:
     days = {FRIDAY - timedelta(days=age): 100 if age % 7 else 1_000 for age in range(60)}
     assert unusual(days, list(days)[:14]) == []
+
+
+def user(name: str, created: str) -> Row:
+    return {"user_id": name, "created_at": at(created), "snapshot_at": at("2024-03-04 03:00")}
+
+
+@pytest.mark.parametrize(("last", "judged"), [(None, "2024-03-03"), (date(2024, 3, 2), "2024-03-02")])
+def test_of_a_snapshot_the_documents_made_on_its_last_whole_day_count(last: date | None, judged: str) -> None:
+    users = [user("u1", "2024-03-01 23:59"), user("u2", "2024-03-02 00:00"), user("u3", "2024-03-02 12:00")]
+    with warehouse({"raw_users": users}) as session:
+        counts, days = _made(session, RAW_USERS, Calendar(date(2024, 1, 1), last, "Asia/Seoul"))
+    made = {date(2024, 3, 1): 1, date(2024, 3, 2): 2, date(2024, 3, 3): 0}
+    assert days == [date.fromisoformat(judged)]
+    assert counts == {day: count for day, count in made.items() if day <= days[0]}
+
+
+def test_of_a_snapshot_without_documents_nothing_is_said() -> None:
+    with warehouse({}) as session:
+        assert _made(session, RAW_USERS, Calendar(date(2024, 1, 1), None, "Asia/Seoul")) == ({}, [])

@@ -4,6 +4,8 @@ Only exception classes belong here. A message never carries personal data: it ma
 a file, a line, a document id or an offending value of a column whose contract keeps the value.
 """
 
+from collections.abc import Sequence
+
 
 class CalbackError(Exception):
     """Base of every error this package raises on purpose; the command line prints it as one line."""
@@ -15,6 +17,16 @@ class SettingsError(CalbackError):
 
 class SourceError(CalbackError):
     """Input that cannot be read as what it claims to be; names the file and the line."""
+
+    others: Sequence["SourceError"] = ()
+    """What the same look found wrong besides."""
+
+    @classmethod
+    def refuse(cls, wrong: Sequence["SourceError"]) -> None:
+        """Raise the first of what was found wrong, if anything was; it knows of the others."""
+        if wrong:
+            first, *first.others = wrong
+            raise first
 
 
 class ContractError(CalbackError):

@@ -8,13 +8,14 @@ import json
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import available_timezones
 
 from dotenv import load_dotenv
@@ -230,7 +231,10 @@ _FIRESTORE_EMULATOR_HOST = _Variable(
     _like(r"([\w.-]+|\[[0-9A-Fa-f:]+\]):[0-9]{1,5}"),
 )
 
-_KNOWN = sorted(declared.name for declared in vars().copy().values() if isinstance(declared, _Variable))
+_VARIABLES: Sequence[_Variable[Any]] = [
+    declared for declared in vars().copy().values() if isinstance(declared, _Variable)
+]
+_KNOWN = sorted(declared.name for declared in _VARIABLES)
 
 
 def environment() -> Mapping[str, str]:
@@ -250,6 +254,16 @@ def environment() -> Mapping[str, str]:
         os.environ.update(given | {_GIVEN: json.dumps(given)})
         load_dotenv(stream=StringIO(text))
     return os.environ
+
+
+def of_the_file(environ: Mapping[str, str]) -> Collection[str]:
+    """The variables that `environment` has taken from the file `.env`.
+
+    Raises:
+        SettingsError: as `environment`.
+    """
+    text = _env_file()
+    return _names(text) - json.loads(environ.get(_GIVEN, "{}")).keys() if text is not None else ()
 
 
 def _env_file() -> str | None:
@@ -485,18 +499,133 @@ class _Chosen:
         return self.warehouse or self.events or self.access_log or (None if self.is_emulated else self.documents)
 
 
-def _refuse_unknown(environ: Mapping[str, str]) -> None:
-    """A variable that is written wrong is one that is not set, and nobody would notice.
-
-    Raises:
-        SettingsError: there is one; names the nearest that there is.
-    """
+def _unknown(environ: Mapping[str, str]) -> Iterator[tuple[str, SettingsError]]:
+    """Variables that are written wrong, each with the nearest that there is."""
     for name in sorted(environ):
         meant = name.upper().replace("CALLBACK_", "CALBACK_")
         is_ours = name.upper().startswith("CALBACK_") or meant in _KNOWN
         if is_ours and name not in _KNOWN:
             (nearest,) = get_close_matches(meant, _KNOWN, n=1, cutoff=0.0)
-            raise SettingsError(f"{name} is no variable of calback, the nearest is {nearest}; rename it or unset it")
+            yield (
+                name,
+                SettingsError(f"{name} is no variable of calback, the nearest is {nearest}; rename it or unset it"),
+            )
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    """A variable that is written wrong is one that is not set, and nobody would notice.
+
+    Raises:
+        SettingsError: there is one.
+    """
+    for _, error in _unknown(environ):
+        raise error
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What holds of one variable, as it may be shown to anybody."""
+
+    name: str
+    value: str
+    """Of a secret only that it is set; the text of one that is set to what it cannot be, as it is."""
+    origin: str
+    """Where it comes from; empty where nothing holds."""
+
+
+@dataclass(frozen=True)
+class Understanding:
+    """What can be made of an environment, be it right or wrong."""
+
+    variables: Sequence[Understood]
+    problems: Sequence[SettingsError]
+    """All that is wrong with single variables, and the first that is wrong with them together."""
+    settings: Settings | None
+    """Those to look at things with: without what is wrong, and from the first possible day where none is told."""
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], in_file: Collection[str]) -> "Understanding":
+        """Read the environment as far as it can be read.
+
+        Args:
+            environ: what the process was given.
+            in_file: the variables in it that come from the file `.env`.
+        """
+        wrong = dict(_unknown(environ))
+        for variable in _VARIABLES:
+            try:
+                variable.of(environ, None)
+            except SettingsError as error:
+                wrong[variable.name] = error
+        problems = list(wrong.values())
+        sound = {name: text for name, text in environ.items() if name not in wrong}
+        stand_in = {_START_DATE.name: str(FIRST_DAY)}
+        settings = None
+        try:
+            settings = Settings.from_env(sound)
+            stand_in = {}
+        except SettingsError as error:
+            if str(error).partition(" ")[0] not in wrong:  # Else it is missed because it was left out.
+                problems.append(error)
+            with suppress(SettingsError):
+                settings = Settings.from_env(stand_in | sound, is_reading=True)
+        otherwise = _otherwise(settings, sound) if settings else {}
+        variables = []
+        for variable in _VARIABLES:
+            name, text = variable.name, environ.get(variable.name)
+            if text is not None:
+                origin = _ENV_FILE.name if name in in_file else "environment"
+                variables.append(Understood(name, "set" if variable.is_secret else text, origin))
+            elif name in otherwise and name not in stand_in:
+                variables.append(Understood(name, *otherwise[name]))
+            else:
+                variables.append(Understood(name, "not set", ""))
+        return cls(variables, problems, settings)
+
+
+def _otherwise(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
+    """What holds where a variable is not set, and where that comes from."""
+    bigquery, is_emulated = settings.bigquery, _FIRESTORE_EMULATOR_HOST.name in environ
+    of_the_emulator: dict[_Variable[Any], object] = {}
+    if is_emulated and settings.firestore_project:
+        of_the_emulator[_GCP_PROJECT] = settings.firestore_project
+        if environ.get(_DEPLOYMENT.name) != "gcp":
+            of_the_emulator[_DOCUMENTS] = "firestore"
+    of_the_preset: dict[_Variable[Any], object] = {
+        _WAREHOUSE: "bigquery" if bigquery else "duckdb",
+        _DOCUMENTS: "firestore" if settings.firestore_project else "files",
+        _EVENTS: "bigquery" if settings.ga4_dataset else "files",
+        _ACCESS_LOG: "bigquery" if settings.access_log_table else "files",
+    }
+    of_the_manifest: dict[_Variable[Any], object] = {_START_DATE: settings.start_date, _END_DATE: settings.end_date}
+    by_default: dict[_Variable[Any], object] = {
+        _DEPLOYMENT: DEPLOYMENTS[0],
+        _DATA_DIR: settings.data_dir,
+        _DUCKDB_PATH: settings.duckdb_path,
+        _TIMEZONE: settings.timezone,
+        _MAX_REJECTED_SHARE: settings.max_rejected_share,
+        _MAX_LOST_SHARE: settings.max_lost_share,
+        _MAX_LINE_BYTES: settings.max_line_bytes,
+        _ACCESS_LOG_USER_FIELD: settings.access_log_user_field,
+        _ACCESS_LOG_DATE_FIELD: settings.access_log_date_field,
+        _FREQUENT_MIN_DAYS: settings.frequent_min_days,
+        _FREQUENT_WINDOW_DAYS: settings.frequent_window_days,
+        _BIGQUERY_DATASET: bigquery and bigquery.dataset,
+        _BIGQUERY_LOCATION: bigquery and bigquery.location,
+        _BIGQUERY_TIMEOUT_SECONDS: bigquery and bigquery.timeout_seconds,
+    }
+    origins = {
+        "preset": of_the_preset,
+        "manifest.json": of_the_manifest,
+        "default": by_default,
+        _FIRESTORE_EMULATOR_HOST.name: of_the_emulator,
+    }
+    return {
+        variable.name: (str(value), origin)
+        for origin, values in origins.items()
+        for variable, value in values.items()
+        if value is not None
+    }
 
 
 def ui_token(environ: Mapping[str, str]) -> str | None:

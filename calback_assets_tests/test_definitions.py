@@ -36,8 +36,8 @@ def test_each_source_is_read_from_where_it_was_chosen(
     tmp_path: Path, documents: str, events: str, access_log: str
 ) -> None:
     platform(tmp_path)
-    from calback_assets.definitions import sources_of
     from calback_assets.settings import Settings
+    from calback_assets.warehouse.deployed_sources import sources_of
 
     chosen = {"CALBACK_DOCUMENTS": documents, "CALBACK_EVENTS": events, "CALBACK_ACCESS_LOG": access_log}
     needed = {

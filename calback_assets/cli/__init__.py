@@ -225,6 +225,26 @@ def show(table: Table, limit: int) -> None:
 
 @main.command()
 @_debug
+@click.pass_context
+def doctor(ctx: click.Context) -> None:
+    """Say how everything stands: settings, versions, sources, warehouse, and what to do.
+
+    It writes nothing. It ends with 0 where there is no trouble, with 1 where there is any; a warning is none.
+    docs/doctor.md says what is looked at.
+
+    \b
+    Example:
+      calback doctor
+      calback doctor | grep trouble
+    """  # noqa: D301
+    from calback_assets.cli.doctor import examine
+
+    if not examine():
+        ctx.exit(1)
+
+
+@main.command()
+@_debug
 @click.option("--read-only", "is_read_only", is_flag=True, help="To look without a token; nothing is changed or run.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(

@@ -73,7 +73,7 @@ def instance_of(settings: Settings, notes: Console, *, is_catching: bool = False
             os.environ["DAGSTER_HOME"] = str(home.resolve())  # The settings refer to it.
             notes.print(f"DAGSTER_HOME is not set: runs are recorded in {home}")
         elif not home.is_dir():
-            raise CalbackError(f"DAGSTER_HOME is {str(home)!r}, which is no folder; make it, or unset DAGSTER_HOME")
+            raise no_home(home)
         # Once a run has begun Dagster captures signals itself, and hands them to the run's steps.
         with (
             capture_interrupts(),
@@ -86,6 +86,11 @@ def instance_of(settings: Settings, notes: Console, *, is_catching: bool = False
         if _is_full(home, str(error)):
             raise CalbackError(_full_disk(home)) from error
         raise
+
+
+def no_home(home: Path) -> CalbackError:
+    """The error for a DAGSTER_HOME that is not there."""
+    return CalbackError(f"DAGSTER_HOME is {str(home)!r}, which is no folder; make it, or unset DAGSTER_HOME")
 
 
 def _make(home: Path) -> None:

@@ -33,6 +33,7 @@ from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.deployed import warehouse_of
+from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.duckdb import break_off
 from calback_assets.warehouse.intake import arrived, not_arrived
 from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, progress
@@ -106,8 +107,6 @@ def daily_job() -> JobDefinition:
 
 def _not_arrived(settings: Settings, tables: Collection[str], first: date, last: date) -> dict[str, date]:
     """The last day of each source of these tables that has not come as far as `last`."""
-    from calback_assets.definitions import sources_of
-
     complete = arrived(sources_of(settings), tables, first)
     return {table: day for table, day in complete.items() if day < last}
 

@@ -46,6 +46,10 @@ class FoundLog:
         """Whether the log has anything of the day."""
         return day in self._days
 
+    def is_final(self, _day: date, _today: date) -> bool:
+        """Always: the log is landed once."""
+        return True
+
     def lacks(self, _day: date) -> Sequence[str]:
         """Nothing: a day's rows stand in one place alone."""
         return ()

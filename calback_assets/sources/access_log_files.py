@@ -31,7 +31,7 @@ from calback_assets.sources.access_log_forms import (
     unreadable,
 )
 from calback_assets.sources.coercion import identifier
-from calback_assets.sources.data_folder import entries, named, refuse_two
+from calback_assets.sources.data_folder import entries, named, refuse_two, sound_entries
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.json_lines import file_error
@@ -91,17 +91,23 @@ class AccessLogFiles:
                 tell no day.
         """
         folder = named(self._folder.parent, self._folder.name)
+        wrong: list[SourceError] = []
         found: dict[date, list[Path]] = {}
-        for path in entries(folder):
+        for path in sound_entries(folder, wrong):
             match = _FOLDER.fullmatch(path.name.lower())
             if match is None or not path.is_dir():
                 continue  # A file of the log's own, or the data folder's business.
             day = _day(match["day"])
             if day is None:
-                raise SourceError(f"{path}: the folder's name tells no day. Name it date=YYYY-MM-DD.")
+                wrong.append(SourceError(f"{path}: the folder's name tells no day. Name it date=YYYY-MM-DD."))
+                continue
             found.setdefault(day, []).append(path)
         for folders in found.values():
-            refuse_two(folders, "day")
+            try:
+                refuse_two(folders, "day")
+            except SourceError as error:
+                wrong.append(error)
+        SourceError.refuse(wrong)
         files = {day: _files(of_day) for day, (of_day,) in found.items()}
         return FoundFiles(
             folder,

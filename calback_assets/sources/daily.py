@@ -28,6 +28,9 @@ class Found(Protocol):
     def lacks(self, day: date) -> Sequence[str]:
         """What else may hold a part of the day, and should be there by now, and is not."""
 
+    def is_final(self, day: date, today: date, /) -> bool:
+        """Whether what is there of the day is what will stay there."""
+
     def day(self, day: date) -> FileQuery | TableQuery:
         """The rows of one day.
 

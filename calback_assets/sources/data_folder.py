@@ -7,7 +7,7 @@ and what looks like data is read or refused. What is in the files does not belon
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -54,13 +54,17 @@ class DataFolder:
                 f"{self._path} is no folder, so there is no data to read; mount it, or set CALBACK_DATA_DIR to the "
                 "folder of the exports"
             )
-        unread = [(path, parts) for path, parts in _files(self._path, ()) if not self._is_read(parts)]
-        for path, parts in unread:
-            if _is_data(parts) and self._readers.get(parts[0], _NOBODY) is not None:
-                raise SourceError(
-                    f"{path}: looks like data, and no source reads it. Give it a name and a place that a source reads "
-                    "(README, Your own data), or move it out of the data folder."
-                )
+        wrong: list[SourceError] = []
+        unread = [(path, parts) for path, parts in _files(self._path, (), wrong) if not self._is_read(parts)]
+        wrong += (
+            SourceError(
+                f"{path}: looks like data, and no source reads it. Give it a name and a place that a source reads "
+                "(README, Your own data), or move it out of the data folder."
+            )
+            for path, parts in unread
+            if _is_data(parts) and self._readers.get(parts[0], _NOBODY) is not None
+        )
+        SourceError.refuse(wrong)
         if not unread:
             return None
         names = ", ".join(str(path.relative_to(self._path)) for path, _ in unread[:_SHOWN])
@@ -79,21 +83,29 @@ def entries(folder: Path) -> list[Path]:
     Raises:
         SourceError: one of them is a pipe, a device or a link that leads nowhere; it would be waited for, or missed.
     """
+    wrong: list[SourceError] = []
+    found = sound_entries(folder, wrong)
+    SourceError.refuse(wrong)
+    return found
+
+
+def sound_entries(folder: Path, wrong: list[SourceError]) -> list[Path]:
+    """The same without those that are wrong, which are entered as such: for who looks for all that is."""
     if not folder.is_dir():
         return []
-    found = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    for path in found:
-        _refuse_what_is_no_file(path)
-    return found
+    return _sound([path for path in folder.iterdir() if not path.name.startswith(".")], wrong)
 
 
 def named(folder: Path, name: str) -> Path:
     """The entry of that name, whatever its case; the name as it is where there is none.
 
     Raises:
-        SourceError: two of them differ in case alone.
+        SourceError: two of them differ in case alone, or it is neither a file nor a folder.
     """
-    found = [path for path in entries(folder) if path.name.lower() == name.lower()]
+    wrong: list[SourceError] = []
+    is_folder = folder.is_dir()
+    found = _sound([path for path in folder.iterdir() if path.name.lower() == name.lower()] if is_folder else [], wrong)
+    SourceError.refuse(wrong)
     refuse_two(found, "data")
     return found[0] if found else folder / name
 
@@ -116,30 +128,44 @@ def pattern(path: Path) -> str:
 
 
 def _files(
-    folder: Path, parts: tuple[str, ...], seen: frozenset[tuple[int, int]] = frozenset()
+    folder: Path,
+    parts: tuple[str, ...],
+    wrong: list[SourceError],
+    seen: frozenset[tuple[int, int]] = frozenset(),
 ) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """Every file below a folder, with the lower-case parts of its path; a link back up is not followed twice."""
     status = folder.stat()
     here = (status.st_dev, status.st_ino)
     if here in seen:
         return
-    for path in entries(folder):
+    for path in sound_entries(folder, wrong):
         below = (*parts, path.name.lower())
         if path.is_dir():
-            yield from _files(path, below, seen | {here})
+            yield from _files(path, below, wrong, seen | {here})
         else:
             yield path, below
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
+def _sound(paths: Iterable[Path], wrong: list[SourceError]) -> list[Path]:
+    found = []
+    for path in sorted(paths):
+        if problem := _why_no_file(path):
+            wrong.append(problem)
+        else:
+            found.append(path)
+    return found
+
+
+def _why_no_file(path: Path) -> SourceError | None:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        raise SourceError(
+        return SourceError(
             f"{path}: cannot be looked at ({error.strerror}). Mend the link or the rights, or remove it."
-        ) from None
+        )
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise SourceError(f"{path}: neither a file nor a folder. Remove it from the data folder.")
+        return SourceError(f"{path}: neither a file nor a folder. Remove it from the data folder.")
+    return None
 
 
 def _is_data(parts: Sequence[str]) -> bool:

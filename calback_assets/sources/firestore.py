@@ -147,6 +147,14 @@ class FirestoreSource(Protocol):
             SourceError: it cannot be told which of two it is.
         """
 
+    def count(self, _table: str, /) -> int | None:
+        """How many documents of a table there are, by one request; None where only reading them would tell.
+
+        Raises:
+            SourceError: there is no answer within seconds, or it is a refusal.
+        """
+        return None
+
     def snapshots(self, tables: Collection[str], report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
         """The collections of these tables, by table, as they were at one time.
 

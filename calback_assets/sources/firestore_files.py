@@ -10,7 +10,7 @@ from pathlib import Path
 
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
-from calback_assets.sources.data_folder import entries, named, refuse_two
+from calback_assets.sources.data_folder import named, refuse_two, sound_entries
 from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, Snapshot
 from calback_assets.sources.firestore_forms import collection_in, documents_of
 
@@ -78,8 +78,13 @@ class FirestoreFiles(FirestoreSource):
     def _path(self, table: str) -> Path:
         declared = self._collections[table]
         folder = named(self._folder.parent, self._folder.name)
-        found = [path for path in entries(folder) if self._holds(path, declared)]
-        refuse_two(found, "collection")
+        wrong: list[SourceError] = []
+        found = [path for path in sound_entries(folder, wrong) if self._holds(path, declared)]
+        try:
+            refuse_two(found, "collection")
+        except SourceError as error:
+            wrong.append(error)
+        SourceError.refuse(wrong)
         return found[0] if found else folder / f"{declared.name}{_SUFFIXES[0]}"
 
     def _holds(self, path: Path, declared: DocumentCollection) -> bool:

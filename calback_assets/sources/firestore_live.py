@@ -39,6 +39,8 @@ _WAITING_CHUNKS = 2
 _TICK_SECONDS = 0.1
 """How long a stream that waits for the reader takes to see that nobody reads any more."""
 _REPORT_EVERY_SECONDS = 10.0
+_IMPATIENCE = Patience(attempts=1, request_seconds=10.0)
+"""Of somebody who only asks whether Firestore answers."""
 _NEVER = retry.Retry(predicate=lambda _: False)
 """Google's default would repeat on its own what `Patience` counts."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -81,6 +83,18 @@ class LiveFirestore(FirestoreSource):
     def has(self, _table: str) -> bool:
         """Always: a collection without documents is not there in Firestore, and still is the app's."""
         return True
+
+    def count(self, table: str, /) -> int:
+        """How many documents Firestore counts now.
+
+        Raises:
+            SourceError: there is no answer within seconds, or it is a refusal.
+        """
+        with self._connect(self._project) as client, streaming(client) as api:
+            try:
+                return _Database(api, client, _IMPATIENCE, lambda _: None).count(self._collections[table].name, None)[0]
+            except FAILURES as error:
+                raise explain(error, self._project) from None
 
     def snapshots(self, tables: Collection[str], report: Callable[[str], None], /) -> Mapping[str, Snapshot]:
         """All as they were at the time at which the first was counted.

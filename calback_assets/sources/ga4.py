@@ -106,6 +106,10 @@ class FoundExport(Generic[_Place]):
         due = [date_ for date_ in neighbours if self.last is None or date_ <= self.last]
         return [ExportTable(date_).name for date_ in due if not self.has(date_)]
 
+    def is_final(self, day: date, today: date) -> bool:
+        """Whether Google no longer rewrites any of the tables that may hold events of our day."""
+        return all(table.is_final(today) for table, _ in self.of(day))
+
     def of(self, day: date) -> list[tuple[ExportTable, _Place]]:
         """The tables that may hold events of our day, one for each date."""
         dates = (day + timedelta(days=offset) for offset in (-1, 0, 1))

@@ -30,7 +30,7 @@ from calback_assets.sources.coercion import (
     object_size,
     stored_type,
 )
-from calback_assets.sources.data_folder import entries, named, pattern, refuse_two
+from calback_assets.sources.data_folder import named, pattern, refuse_two, sound_entries
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4 import (
@@ -106,24 +106,33 @@ class Ga4Files:
             SourceError: a name that tells no export date, a shard that is missing, or one table in two forms.
         """
         folder = named(self._folder.parent, self._folder.name)
+        wrong: list[SourceError] = []
         found: dict[ExportTable, dict[Path, dict[int, list[Path]]]] = {}
-        for path, name in _files(folder):
+        for path, name in _files(folder, wrong):
             table = table_named(name)
             if table is None:
-                raise SourceError(
+                problem = (
                     f"{path}: the name tells no export date, so no day would read it. "
                     "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named."
                 )
+                wrong.append(SourceError(problem))
+                continue
             number = _NUMBER.search(path.name)
             form = folder / _NUMBER.sub("*", str(path.relative_to(folder)).lower())
             shards = found.setdefault(table, {}).setdefault(form, {})
             shards.setdefault(int(number[0]) if number else 0, []).append(path)
-        for forms in found.values():
-            for shards in forms.values():
-                for paths in shards.values():
-                    refuse_two(paths, "export table")
-            refuse_two(list(forms), "export table")
-        files = {table: _whole(shards) for table, forms in found.items() for shards in forms.values()}
+        files: dict[ExportTable, Files] = {}
+        for table, forms in found.items():
+            try:
+                for shards in forms.values():
+                    for paths in shards.values():
+                        refuse_two(paths, "export table")
+                refuse_two(list(forms), "export table")
+                (shards,) = forms.values()
+                files[table] = _whole(shards)
+            except SourceError as error:
+                wrong.append(error)
+        SourceError.refuse(wrong)
         return FoundFiles(folder, files, self._zone, self._now, self._max_line_bytes)
 
 
@@ -206,12 +215,12 @@ class FoundFiles(FoundExport[Files]):
         return "\nUNION ALL\n".join(selects)
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str]]:
+def _files(folder: Path, wrong: list[SourceError]) -> Iterator[tuple[Path, str]]:
     """The export's files, each with its table's name in small letters; the rest is the data folder's business."""
-    for path in entries(folder):
+    for path in sound_entries(folder, wrong):
         name = path.name.lower()
         if path.is_dir() and _FOLDER.fullmatch(name):
-            for shard in entries(path):
+            for shard in sound_entries(path, wrong):
                 if _SHARD.fullmatch(shard.name.lower()) and shard.is_file():
                     yield shard, name
         elif (match := _FILE.fullmatch(name)) and path.is_file():

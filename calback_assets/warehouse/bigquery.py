@@ -34,6 +34,8 @@ from calback_assets.warehouse.bigquery_jobs import (
     Purpose,
     QueryParameter,
     explain,
+    no_jobs,
+    no_writing,
     reader_of,
 )
 from calback_assets.warehouse.bigquery_ledger import DESCRIPTION, LEDGER, SCHEMA, BigQueryLedger
@@ -50,6 +52,7 @@ from calback_assets.warehouse.ledger import Dependents, is_watched, of_table, on
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import SLICE_ROWS, ConformedRows, arrow_type, check_names
 from calback_assets.warehouse.warehouse import (
+    Condition,
     Session,
     Statement,
     Warehouse,
@@ -62,6 +65,13 @@ from calback_assets.warehouse.warehouse import (
 
 _STAGED_FOR = timedelta(hours=6)
 """After which a staging table that a killed process left behind is gone."""
+_GLANCE = Limits(timeout_seconds=10.0, request_seconds=10.0, patience_seconds=10.0)
+"""Of somebody who only looks."""
+_WRITING = {
+    True: "its tables may be written",
+    False: "its tables may not be written",
+    None: "whether its tables may be written cannot be told",
+}
 _PAGE_ROWS = 10_000
 _NONE: Sequence[QueryParameter] = ()
 _FOREIGN_DAY = "foreign day"
@@ -105,6 +115,34 @@ class BigQueryWarehouse(Warehouse):
         self._connect_reader = connect_reader
         self._subjects = Subjects(pseudonym_key)
         self._kept: list[BigQuerySession] | None = None
+
+    def condition(self) -> Condition:
+        """Look at the dataset, what may be done with it and whether jobs may be made; a statement is only checked.
+
+        Raises:
+            WarehouseError: no credentials, no permission, no such project or dataset, or the dataset lies elsewhere;
+                or its hashes were made with another key.
+        """
+        project, location = self._resource.project or "", self._resource.location or ""
+        try:
+            with self._resource.get_client() as client:
+                jobs = Jobs(client, self._dataset, _GLANCE)
+                session = BigQuerySession(jobs, None, self._dependents, self._subjects)
+                session.prepare(read_only=True)
+                troubles = [] if jobs.may_be_made() else [no_jobs(project)]
+                ledger = session.stored(LEDGER)
+                facts = ["the dataset is there"]
+                if ledger is not None and not troubles:
+                    session.check_key()
+                    may_write = jobs.may_write(ledger)
+                    facts.append(_WRITING[may_write])
+                    troubles += [no_writing(project, self._dataset)] if may_write is False else []
+                elif ledger is None:
+                    facts.append("nothing is in it yet")
+        except FAILURES as error:
+            raise explain(error, project, self._dataset, location) from None
+        where = f"dataset {self._dataset} in project {project}"
+        return Condition(where, facts, ledger is not None, troubles)
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
@@ -173,8 +211,16 @@ class BigQuerySession(Session):
                 f"{wanted}; set it to {found.location}"
             )
         if not read_only:
-            self._erasure("").check_key()
+            self.check_key()
             self.create(LEDGER, SCHEMA, DESCRIPTION)
+
+    def check_key(self) -> None:
+        """See that hashes in the dataset were made with our key.
+
+        Raises:
+            WarehouseError: they were made with another.
+        """
+        self._erasure("").check_key()
 
     def create(self, table_name: str, schema: Sequence[bigquery.SchemaField], description: str) -> None:
         """Make a table of our own, one that keeps no contract, where it is missing."""

@@ -42,6 +42,7 @@ _TRANSIENT = (
 FAILURES = (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, *_TRANSIENT)
 """What may come of a call; `explain` makes one of ours of it."""
 _TRANSIENT_REASONS = frozenset({"backendError", "internalError", "rateLimitExceeded", "jobRateLimitExceeded"})
+_WRITING = ("bigquery.tables.getData", "bigquery.tables.updateData")
 _ATTEMPTS = 4
 """How often a job that BigQuery itself failed for a passing reason is sent anew."""
 
@@ -192,6 +193,24 @@ class Jobs:
         job = self.client.query(sql, job_config=config, retry=self.retry, job_retry=None)
         return list(job.schema or ())
 
+    def may_be_made(self) -> bool:
+        """Whether jobs may be, by one that is only checked."""
+        try:
+            self.columns("SELECT 1 AS one")
+        except exceptions.Forbidden:
+            return False
+        return True
+
+    def may_write(self, table: bigquery.Table) -> bool | None:
+        """Whether a table may be written; None where the service does not tell, as an emulator."""
+        try:
+            answer = self.client.test_iam_permissions(
+                table, _WRITING, retry=self.retry, timeout=self.limits.request_seconds
+            )
+        except (exceptions.NotFound, exceptions.MethodNotAllowed, exceptions.MethodNotImplemented):
+            return None
+        return set(_WRITING) <= set(answer.get("permissions", ()))
+
     def _config(self, purpose: Purpose, parameters: Sequence[QueryParameter]) -> bigquery.QueryJobConfig:
         config = bigquery.QueryJobConfig(
             default_dataset=f"{self.client.project}.{self.dataset}",
@@ -271,6 +290,21 @@ def explain(error: Exception, project: str, dataset: str, location: str) -> Calb
             f"BigQuery did not answer ({type(cause).__name__}); what was there before stands; try again later"
         )
     return WarehouseError(f"BigQuery could not run the query: {_redacted(error)}")
+
+
+def no_jobs(project: str) -> WarehouseError:
+    """The error of an account that may make no jobs."""
+    return WarehouseError(
+        f"BigQuery lets this account make no jobs in project {project}; grant it roles/bigquery.jobUser on the project"
+    )
+
+
+def no_writing(project: str, dataset: str) -> WarehouseError:
+    """The error of an account that may only look."""
+    return WarehouseError(
+        f"BigQuery lets this account not write dataset {dataset} in project {project}; grant it "
+        "roles/bigquery.dataEditor on the dataset"
+    )
 
 
 def _reason(error: exceptions.GoogleAPICallError) -> str:

@@ -4,11 +4,13 @@ Everything that touches a DuckDB connection belongs here: opening and locking, D
 What is written is somebody else's business, and the ledger of partitions is in `duckdb_ledger`.
 """
 
+import os
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +25,7 @@ from calback_assets.sources.coercion import identifier
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.duckdb_erasure import DuckDBErasure
-from calback_assets.warehouse.duckdb_ledger import DuckDBLedger
+from calback_assets.warehouse.duckdb_ledger import LEDGER, DuckDBLedger
 from calback_assets.warehouse.duckdb_rewriting import Rewriting
 from calback_assets.warehouse.duckdb_schema import added_columns, create_table, duckdb_type, is_same_kind
 from calback_assets.warehouse.erasure import Erased, Subjects
@@ -32,6 +34,7 @@ from calback_assets.warehouse.ledger import Dependents, is_watched, on, staled_b
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, check_names
 from calback_assets.warehouse.warehouse import (
+    Condition,
     Session,
     Statement,
     Warehouse,
@@ -46,6 +49,8 @@ from calback_assets.warehouse.warehouse import (
 T = TypeVar("T")
 
 LOCK_TIMEOUT_SECONDS = 10.0
+_GLANCE_SECONDS = 1.0
+"""How long somebody waits who only looks."""
 
 _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 500_000
@@ -90,6 +95,26 @@ class DuckDBWarehouse(Warehouse):
         self._subjects = Subjects(pseudonym_key)
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
         self._is_unpurged = False
+
+    def condition(self) -> Condition:
+        """Look at the file, and wait a second at most for another process to let go of it.
+
+        Raises:
+            WarehouseError: it cannot be opened, or stays locked, or its hashes were made with another key.
+        """
+        where = str(self.path)
+        if not os.path.lexists(self.path) or self._is_beginning():
+            return Condition(where, ["not there yet, the first run makes it"], False, self._why_unmakeable())
+        impatient = copy(self)
+        impatient._lock_timeout_seconds = _GLANCE_SECONDS
+        with impatient.session(read_only=True) as session:
+            try:
+                has_ledger = session.has(LEDGER)
+                session.check_key()
+            except session.failures as error:
+                raise session.redact(error) from None
+        troubles = () if _is_writable(self.path) and _is_writable(self.path.parent) else (_unwritable(self.path),)
+        return Condition(where, [f"{self.path.stat().st_size:,} bytes"], has_ledger, troubles)
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
@@ -181,18 +206,29 @@ class DuckDBWarehouse(Warehouse):
         """Whether the file is the beginning of one that never held a table: its disk was full, or its maker killed."""
         if not re.search("not read enough bytes|not a valid DuckDB", str(error)):
             return False  # Somebody is making it, perhaps.
-        with self.path.open("rb") as file:
-            head = file.read(_HEADER_BYTES)
+        return self._is_beginning()
+
+    def _is_beginning(self) -> bool:
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(_HEADER_BYTES)
+        except OSError:
+            return False  # DuckDB says why.
         return len(head) < _HEADER_BYTES and (not head or head[8:12] == b"DUCK")
+
+    def _why_unmakeable(self) -> Sequence[WarehouseError]:
+        """Nothing, where the file can be made in its folder, or in one that can be made for it."""
+        folder = next(folder for folder in self.path.absolute().parents if os.path.lexists(folder))
+        if os.path.isdir(folder) and _is_writable(folder):  # noqa: PTH112 - as in settings
+            return ()
+        problem = "cannot be written" if os.path.isdir(folder) else "is no folder"  # noqa: PTH112
+        return (_unmakeable(self.path, f"{folder} {problem}"),)
 
     def _make_folder(self) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WarehouseError(
-                f"the warehouse {self.path} cannot be made: {error.strerror}; set CALBACK_DUCKDB_PATH to a file in "
-                "a folder that can be written"
-            ) from None
+            raise _unmakeable(self.path, error.strerror) from None
 
     def _file(self) -> int | None:
         """Tells the file under the path from another that has had its place."""
@@ -258,6 +294,22 @@ def _full_disk(path: Path, error: duckdb.Error) -> str | None:
     )
 
 
+def _is_writable(path: Path) -> bool:
+    return os.access(path, os.W_OK)
+
+
+def _unmakeable(path: Path, why: str | None) -> WarehouseError:
+    return WarehouseError(
+        f"the warehouse {path} cannot be made: {why}; set CALBACK_DUCKDB_PATH to a file in a folder that can be written"
+    )
+
+
+def _unwritable(path: Path) -> WarehouseError:
+    return WarehouseError(
+        f"the warehouse {path} cannot be opened for writing; set CALBACK_DUCKDB_PATH to a file that this user may write"
+    )
+
+
 def _why_unopenable(path: Path, error: duckdb.Error) -> str:
     text = str(error)
     if full := _full_disk(path, error):
@@ -267,10 +319,7 @@ def _why_unopenable(path: Path, error: duckdb.Error) -> str:
             f"{path} is not a DuckDB file; set CALBACK_DUCKDB_PATH to a warehouse, or to a file that does not exist yet"
         )
     if "ermission denied" in text or "Cannot open file" in text or "read-only" in text.lower():
-        return (
-            f"the warehouse {path} cannot be opened for writing; set CALBACK_DUCKDB_PATH to a file that this user may "
-            "write"
-        )
+        return str(_unwritable(path))
     return f"the warehouse {path} cannot be opened ({_redacted(error)}); set CALBACK_DUCKDB_PATH to a file that can"
 
 
@@ -304,14 +353,22 @@ class DuckDBSession(Session):
         Raises:
             WarehouseError: what is hashed in the file was hashed with another key.
         """
-        with self._erasure() as erasure:
-            erasure.check_key()
+        self.check_key()
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         self._ledger.make()
         largest = self._ledger.largest()
         # DuckDB shares work out by row groups: for days that fit into one, other threads only cost, a fifth.
         self._is_small = largest is not None and largest <= _ROW_GROUP_ROWS
         self._set_threads()
+
+    def check_key(self) -> None:
+        """See that hashes in the file were made with our key.
+
+        Raises:
+            WarehouseError: they were made with another.
+        """
+        with self._erasure() as erasure:
+            erasure.check_key()
 
     def settle(self) -> None:
         """Bring what was written into the file's tables, and let go of the memory that it took.

@@ -13,7 +13,8 @@ from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql import SCHEMA
 from calback_assets.warehouse.ledger import in_tables
 
-_LEDGER = f"{SCHEMA}.partition_ledger"
+LEDGER = "partition_ledger"
+_LEDGER = f"{SCHEMA}.{LEDGER}"
 
 
 class Executing(Protocol):

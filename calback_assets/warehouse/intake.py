@@ -129,17 +129,28 @@ class Intake:
         absent |= {name: found.where for name, found in self._found.items() if found.last is None}
         if missed := absent.keys() - self._accepted:
             with self._warehouse.session() as session:
-                known = _with_rows(session, missed)
+                known = with_rows(session, missed)
             for name in sorted(missed):
                 if name in known | self._policy.expected:
-                    why = "the warehouse has rows of it" if name in known else "CALBACK_EXPECTED_SOURCES names it"
-                    raise SourceError(
-                        f"{name}: {absent[name]} has nothing, and {why}; nothing was written. Bring it back, or accept "
-                        f"that there is none: {ACCEPTING.format(name)}"
-                    )
+                    raise missed_source(name, absent[name], is_known=name in known)
         for name, where in absent.items():
             report(f"{name}: {where} has nothing; taken as empty")
         self._is_checked = True
+
+
+def missed_source(table: str, where: str, *, is_known: bool) -> SourceError:
+    """The error for a source that must be there and has nothing at all.
+
+    Args:
+        table: what it fills.
+        where: the place that was looked at.
+        is_known: whether it was there before; else it is expected by setting.
+    """
+    why = "the warehouse has rows of it" if is_known else "CALBACK_EXPECTED_SOURCES names it"
+    return SourceError(
+        f"{table}: {where} has nothing, and {why}; nothing was written. Bring it back, or accept that there is none: "
+        f"{ACCEPTING.format(table)}"
+    )
 
 
 def arrived(sources: Sources, tables: Collection[str], since: date) -> dict[str, date]:
@@ -164,7 +175,7 @@ def arrived_everywhere(sources: Sources, since: date) -> date | None:
         return None
 
 
-def _with_rows(session: Session, tables: Iterable[str]) -> frozenset[str]:
+def with_rows(session: Session, tables: Iterable[str]) -> frozenset[str]:
     """Those of the tables that have ever had rows, as far as they are still known."""
     counts = session.row_counts(tables)
     return frozenset(

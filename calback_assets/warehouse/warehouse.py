@@ -228,8 +228,29 @@ class Session(Protocol):
         """The rows of a query by column name; for few rows."""
 
 
+@dataclass(frozen=True)
+class Condition:
+    """How somebody finds a warehouse who only looks."""
+
+    where: str
+    """The place, as a person would name it."""
+    facts: Sequence[str]
+    """What is there, and what may be done with it."""
+    has_ledger: bool
+    """Whether anything was ever written, so that it can be asked which days."""
+    troubles: Sequence[WarehouseError] = ()
+    """What a run would end with."""
+
+
 class Warehouse(Protocol):
     """Tables that outlive a run."""
+
+    def condition(self) -> Condition:
+        """Look at the warehouse within seconds, and write nothing.
+
+        Raises:
+            WarehouseError: it cannot be looked at.
+        """
 
     def session(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         """A session that is closed whatever happens."""

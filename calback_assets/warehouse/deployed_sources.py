@@ -1,0 +1,69 @@
+"""Which sources a deployment has.
+
+Only the choice by settings belongs here, apart from the assembly of the platform: who looks at the sources needs no
+asset, and settings that do not hold cannot be assembled.
+"""
+
+from datetime import UTC, datetime
+
+from calback_assets.settings import Settings
+from calback_assets.sources.access_log import Fields
+from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.access_log_table import AccessLogTable
+from calback_assets.sources.daily import DailySource
+from calback_assets.sources.data_folder import DataFolder, Reads
+from calback_assets.sources.firestore import FirestoreSource, collections
+from calback_assets.sources.firestore_files import FirestoreFiles
+from calback_assets.sources.ga4_export import Ga4Export
+from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
+from calback_assets.warehouse.intake import Sources
+
+
+def sources_of(settings: Settings) -> Sources:
+    """Where the raw tables come from; nothing is opened or called."""
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    declared = collections(settings.pseudonym_key, settings.max_rejected_share)
+    # None for a source that is not read from files, whose folder is nobody's business then.
+    readers: dict[str, Reads | None] = {"firestore": None, "analytics": None, "access_log": None}
+    documents: FirestoreSource
+    if settings.firestore_project is None:
+        documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
+        readers["firestore"] = files.reads
+    else:
+        from calback_assets.sources.firestore_client import connected
+        from calback_assets.sources.firestore_live import LiveFirestore
+
+        documents = LiveFirestore(settings.firestore_project, connected, declared)
+    fields = Fields(settings.access_log_user_field, settings.access_log_date_field)
+    daily: dict[str, DailySource] = {}
+    if settings.ga4_dataset is None:
+        daily[RAW_EVENTS.name] = Ga4Files(
+            settings.data_dir / "analytics", settings.timezone, now, settings.max_line_bytes
+        )
+        readers["analytics"] = Ga4Files.reads
+    if settings.access_log_table is None:
+        daily[RAW_ACCESS_LOG.name] = AccessLogFiles(
+            settings.data_dir / "access_log",
+            settings.timezone,
+            fields,
+            settings.max_rejected_share,
+            settings.max_line_bytes,
+        )
+        readers["access_log"] = AccessLogFiles.reads
+    if settings.bigquery:
+        from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+        from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+
+        given = settings.bigquery
+        catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
+        if settings.ga4_dataset:
+            daily[RAW_EVENTS.name] = Ga4Export(catalog, given.project, settings.ga4_dataset, settings.timezone, now)
+        if settings.access_log_table:
+            daily[RAW_ACCESS_LOG.name] = AccessLogTable(catalog, given.project, settings.access_log_table, fields)
+    return Sources(
+        documents, declared, daily, DataFolder(settings.data_dir, readers) if any(readers.values()) else None
+    )

@@ -9,7 +9,6 @@ import os
 import re
 import stat
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -539,7 +538,7 @@ class Understanding:
 
     variables: Sequence[Understood]
     problems: Sequence[SettingsError]
-    """All that is wrong with single variables, and the first that is wrong with them together."""
+    """All that is wrong with single variables, then what is missing or contradicts itself, as far as that is met."""
     settings: Settings | None
     """Those to look at things with: without what is wrong, and from the first possible day where none is told."""
 
@@ -559,16 +558,17 @@ class Understanding:
                 wrong[variable.name] = error
         problems = list(wrong.values())
         sound = {name: text for name, text in environ.items() if name not in wrong}
-        stand_in = {_START_DATE.name: str(FIRST_DAY)}
+        stand_in = {_START_DATE.name: str(FIRST_DAY)} if _START_DATE.name not in sound else {}
         settings = None
-        try:
-            settings = Settings.from_env(sound)
-            stand_in = {}
-        except SettingsError as error:
-            if str(error).partition(" ")[0] not in wrong:  # Else it is missed because it was left out.
-                problems.append(error)
-            with suppress(SettingsError):
-                settings = Settings.from_env(stand_in | sound, is_reading=True)
+        for given, is_reading in ((sound, False), (stand_in | sound, False), (stand_in | sound, True)):
+            try:
+                settings = Settings.from_env(given, is_reading=is_reading)
+                stand_in = {} if given is sound else stand_in
+                break
+            except SettingsError as error:
+                # One that was left out as wrong is missed now.
+                if str(error).partition(" ")[0] not in wrong and str(error) not in map(str, problems):
+                    problems.append(error)
         otherwise = _otherwise(settings, sound) if settings else {}
         variables = []
         for variable in _VARIABLES:

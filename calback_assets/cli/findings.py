@@ -93,7 +93,7 @@ def findings(understanding: Understanding, environ: Mapping[str, str], now: date
     except CalbackError as error:
         return found + told("settings", error)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
-    return found + _of_data(settings, sources, warehouse_of(settings), today)
+    return found + of_data(settings, sources, warehouse_of(settings), today)
 
 
 def of_settings(understanding: Understanding) -> list[Finding]:
@@ -212,7 +212,7 @@ def documents_of(source: FirestoreSource, table: str) -> Documents:
     return Documents(source.where(table), is_there, source.count(table) if is_there else None)
 
 
-def _of_data(settings: Settings, sources: Sources, warehouse: Warehouse, today: date) -> list[Finding]:
+def of_data(settings: Settings, sources: Sources, warehouse: Warehouse, today: date) -> list[Finding]:
     """All is asked for at the same time, and told in the order of the data's way."""
     deadline = time.monotonic() + SECONDS
     asked = _asked(partial(stored_in, warehouse, sources))
@@ -386,9 +386,14 @@ def told(what: str, error: CalbackError | str, state: State = State.TROUBLE) -> 
     """An error and what was found wrong besides, each taken apart into what is so and what to do."""
     text = re.sub("; nothing was written( of it)?(?=[.;]|$)", "", str(error).removeprefix(f"{what}: "))
     so, *remedy = re.split(r"; |\. (?=[A-Z])", text, maxsplit=1)
-    first = Finding(what, state, so.rstrip("."), "".join(remedy).rstrip("."))
+    first = Finding(what, state, so.rstrip("."), _after_an_arrow("".join(remedy)))
     others = error.others if isinstance(error, SourceError) else ()
     return [first, *(finding for other in others for finding in told(what, other, state))]
+
+
+def _after_an_arrow(sentence: str) -> str:
+    is_name = sentence[:2].isupper()
+    return (sentence if is_name else sentence[:1].lower() + sentence[1:]).rstrip(".")
 
 
 def _first(table: str, wrong: Sequence[SourceError]) -> list[Finding]:

@@ -1,5 +1,6 @@
 """What `calback doctor` says of each set-up that somebody may have, and that it writes nothing."""
 
+import json
 import os
 import re
 import shutil
@@ -7,9 +8,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
+from functools import partial
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Event
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pytest
@@ -17,16 +22,19 @@ from click.testing import CliRunner, Result
 from google.cloud import bigquery
 
 from calback_assets.cli import main
-from calback_assets.cli.findings import Comparison, Finding, State, of_daily, told
+from calback_assets.cli.findings import Comparison, Finding, State, of_daily, of_data, told
 from calback_assets.errors import SourceError
 from calback_assets.sample import write_sample
-from calback_assets.settings import Understanding
+from calback_assets.settings import Settings, Understanding
 from calback_assets.sources.access_log import FoundLog
 from calback_assets.tables.raw import RAW_USERS
+from calback_assets.warehouse.bigquery_jobs import Jobs, Limits
 from calback_assets.warehouse.bigquery_ledger import DESCRIPTION, LEDGER, SCHEMA
+from calback_assets.warehouse.deployed import warehouse_of
+from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets_tests.bigquery.emulator import Emulator, client
-from calback_assets_tests.bigquery.proxy import FaultProxy, Refusal
+from calback_assets_tests.bigquery.proxy import FaultProxy, Refusal, serving
 
 if TYPE_CHECKING:
     from calback_assets_tests.firestore.server import Firestore
@@ -165,9 +173,9 @@ def test_what_the_warehouse_has_is_compared_and_nothing_is_written(world: Path, 
         "ok: raw_access_log: data/sample/access_log: 3 days, 2024-01-01 to 2024-01-04; in the warehouse: 2 days, "
         "2024-01-01 to 2024-01-03; to be read: 2024-01-04",
         "trouble: raw_access_log: data/sample/access_log has nothing of 2024-01-02, and the warehouse has 20 rows of "
-        "it → Bring it back, or accept that there is none: calback run --accept-empty raw_access_log, or accept_empty "
+        "it → bring it back, or accept that there is none: calback run --accept-empty raw_access_log, or accept_empty "
         "of the resource intake in Dagit's launchpad",
-        "warning: raw_access_log: 2024-01-05 has not arrived, the source ends with 2024-01-04 → Run it again when it "
+        "warning: raw_access_log: 2024-01-05 has not arrived, the source ends with 2024-01-04 → run it again when it "
         "is there, or accept that there is none: calback run --accept-empty raw_access_log, or accept_empty of the "
         "resource intake in Dagit's launchpad",
         f"ok: warehouse: data/warehouse.duckdb: {size:,} bytes",
@@ -187,8 +195,8 @@ def test_a_folder_with_files_of_every_wrong_kind(world: Path) -> None:
     parquet.write_bytes(b"PAR1")
     result = doctor()
     assert result.exit_code == 1
-    mend, remove = "Mend the link or the rights, or remove it", "Remove it from the data folder"
-    give = "Give it a name and a place that a source reads (README, Your own data), or move it out of the data folder"
+    mend, remove = "mend the link or the rights, or remove it", "remove it from the data folder"
+    give = "give it a name and a place that a source reads (README, Your own data), or move it out of the data folder"
     assert troubles(result) == [
         f"data folder: {data}/pipe: neither a file nor a folder → {remove}",
         f"data folder: {data}/firestore/dead: cannot be looked at (No such file or directory) → {mend}",
@@ -196,12 +204,12 @@ def test_a_folder_with_files_of_every_wrong_kind(world: Path) -> None:
         "raw_users: the same as above",
         "raw_meetings: the same as above",
         f"raw_meetings: {data}/firestore: meetingsCollection.json and meetingsCollection.jsonl hold the same "
-        "collection → Remove one of them",
+        "collection → remove one of them",
         f"raw_events: {data}/analytics/events_march.json: the name tells no export date, so no day would read it → "
-        "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named",
+        "name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named",
         f"raw_events: {data}/analytics/events_20240203-000000000000.json: this shard is missing, and a later one of "
-        "its table is there → Fetch it from the bucket, or export the table again",
-        f"raw_access_log: {parquet}: not a complete Parquet file → Export the file again",
+        "its table is there → fetch it from the bucket, or export the table again",
+        f"raw_access_log: {parquet}: not a complete Parquet file → export the file again",
     ]
 
 
@@ -301,6 +309,10 @@ def test_settings_that_leave_open_what_to_look_at() -> None:
         'settings: .env, line 1: cannot be read → write NAME=value, or NAME="value" where white space or # is in it',
         "settings: CALBACK_START_DATE is not set and data/sample is no folder → set it to the first day of your data "
         "(YYYY-MM-DD), or write the sample data: calback sample data/sample",
+        "settings: CALBACK_PSEUDONYM_KEY is not set, and CALBACK_DEPLOYMENT is gcp → set it to a secret of your own of "
+        "at least 16 characters, 8 of them different, for example the output of: openssl rand -hex 32",
+        "settings: CALBACK_GCP_PROJECT is not set, and CALBACK_DEPLOYMENT is gcp → set it to the id of your project in "
+        "Google's cloud, such as my-project-4711",
     ]
     assert told_of(result, "sources") == [
         "warning: sources: they and the warehouse were not looked at → mend the settings first"
@@ -351,7 +363,7 @@ def test_an_error_is_taken_apart_with_all_that_was_found_beside_it() -> None:
     error = SourceError("raw_events: a.json, line 2: not valid JSON; nothing was written. Mend it.")
     error.others = [SourceError("b.json is a pipe; remove it")]
     assert told("raw_events", error) == [
-        Finding("raw_events", State.TROUBLE, "a.json, line 2: not valid JSON", "Mend it"),
+        Finding("raw_events", State.TROUBLE, "a.json, line 2: not valid JSON", "mend it"),
         Finding("raw_events", State.TROUBLE, "b.json is a pipe", "remove it"),
     ]
 
@@ -374,6 +386,59 @@ def test_a_terminal_of_80_columns_shows_a_table(world: Path, monkeypatch: pytest
         "│                │         │ (docs/forms.md), or leave it, or move it away",
         "├────────────────┼─────────┼───────────────────────────────────────────────────┤",
     ]
+
+
+class Silent:
+    """A source that does not answer."""
+
+    def __init__(self) -> None:
+        self.end = Event()
+
+    def look(self, _since: date) -> Log:
+        self.end.wait()
+        return Log()
+
+
+def test_an_answer_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calback_assets.cli.findings.SECONDS", 0.1)
+    settings = Settings.from_env({"CALBACK_START_DATE": "2024-01-01"})
+    silent = Silent()
+    sources = replace(sources_of(settings), daily={"raw_events": silent})
+    found = of_data(settings, sources, warehouse_of(settings), date(2024, 1, 3))
+    silent.end.set()
+    assert [finding for finding in found if finding.what == "raw_events"] == [
+        Finding(
+            "raw_events",
+            State.TROUBLE,
+            "no answer within 0 seconds",
+            "see that the network, or the disk, lets this machine through",
+        )
+    ]
+
+
+class Rights(BaseHTTPRequestHandler):
+    """A BigQuery that knows rights, and nothing else."""
+
+    def __init__(self, granted: list[str], *connection: Any) -> None:
+        self._granted = granted
+        super().__init__(*connection)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"permissions": self._granted}).encode()
+        self.send_response_only(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@pytest.mark.parametrize("may", [True, False])
+def test_whether_a_table_may_be_written_is_asked_for(*, may: bool) -> None:
+    granted = ["bigquery.tables.getData", "bigquery.tables.updateData"]
+    table = bigquery.Table("p.calback.partition_ledger")
+    with serving(partial(Rights, granted if may else granted[:1])) as url, client(url, "p") as connected:
+        assert Jobs(connected, "calback", Limits()).may_write(table) is may
 
 
 def cloud(data: Path) -> None:

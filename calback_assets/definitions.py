@@ -4,8 +4,10 @@ Only the last line reads the environment; tests call `build_defs` with settings 
 """
 
 import warnings
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
@@ -18,13 +20,13 @@ from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
-from calback_assets.settings import Settings, environment
+from calback_assets.settings import ExtensionSettings, Settings, environment
 from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.daily import DailySource
 from calback_assets.sources.data_folder import DataFolder, Reads
-from calback_assets.sources.firestore import FirestoreSource, collections
+from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
@@ -32,6 +34,9 @@ from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, 
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.intake import Policy, Sources, arrived_everywhere, intake_resource
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
 
 
 def sources_of(settings: Settings) -> Sources:
@@ -44,7 +49,9 @@ def sources_of(settings: Settings) -> Sources:
     # None for a source that is not read from files, whose folder is nobody's business then.
     readers: dict[str, Reads | None] = {"firestore": None, "analytics": None, "access_log": None}
     documents: FirestoreSource
-    if settings.firestore_project is None:
+    if settings.extension:
+        documents = _extension_of(settings.extension, declared)
+    elif settings.firestore_project is None:
         documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
     else:
@@ -81,6 +88,19 @@ def sources_of(settings: Settings) -> Sources:
     return Sources(
         documents, declared, daily, DataFolder(settings.data_dir, readers) if any(readers.values()) else None
     )
+
+
+def _extension_of(given: ExtensionSettings, declared: Mapping[str, DocumentCollection]) -> FirestoreSource:
+    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+    from calback_assets.sources.bigquery_rows import BigQueryRows
+    from calback_assets.sources.firestore_export import FirestoreExport
+    from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+
+    def connect() -> "Client":
+        # Without a location, each query runs where what it reads lies.
+        return client_of(resource_of(given.project, None))
+
+    return FirestoreExport(BigQueryCatalog(connect), BigQueryRows(connect), given.project, given.dataset, declared)
 
 
 def build_defs(settings: Settings) -> Definitions:

@@ -322,6 +322,15 @@ class BigQuerySettings:
 
 
 @dataclass(frozen=True)
+class ExtensionSettings:
+    """The tables of the extension firestore-bigquery-export in BigQuery."""
+
+    project: str
+    """The one that asks, and has the dataset where that names no other."""
+    dataset: str
+
+
+@dataclass(frozen=True)
 class FirestoreEmulator:
     """Where sample documents are written to, which is never a real project."""
 
@@ -361,8 +370,8 @@ class Settings:
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
     """Where the app's own database is; None reads its collections from files."""
-    documents_dataset: str | None = None
-    """Where the extension firestore-bigquery-export writes them; None reads documents from elsewhere."""
+    extension: ExtensionSettings | None = None
+    """Where the documents' changes are in BigQuery; None reads documents from elsewhere."""
     ga4_dataset: str | None = None
     """Where Google Analytics writes its export; None reads it from files."""
     access_log_table: str | None = None
@@ -429,7 +438,7 @@ class Settings:
             pseudonym_key=key,
             bigquery=_bigquery(environ, chosen.warehouse) if chosen.warehouse else None,
             firestore_project=_firestore_project(environ, chosen),
-            documents_dataset=_documents_dataset(environ, chosen),
+            extension=_extension(environ, chosen),
             ga4_dataset=_GA4_DATASET.needed(environ, chosen.events) if chosen.events else None,
             access_log_table=_ACCESS_LOG_TABLE.needed(environ, chosen.access_log) if chosen.access_log else None,
             max_rejected_share=_MAX_REJECTED_SHARE.of(environ, cls.max_rejected_share),
@@ -584,7 +593,9 @@ def _firestore_project(environ: Mapping[str, str], chosen: _Chosen) -> str | Non
     )
 
 
-def _documents_dataset(environ: Mapping[str, str], chosen: _Chosen) -> str | None:
+def _extension(environ: Mapping[str, str], chosen: _Chosen) -> ExtensionSettings | None:
     # What the extension itself proposes.
     dataset = _DOCUMENTS_DATASET.of(environ, "firestore_export")
-    return dataset if chosen.are_exported else None
+    if chosen.documents is None or not chosen.are_exported:
+        return None
+    return ExtensionSettings(_GCP_PROJECT.needed(environ, chosen.documents), dataset)

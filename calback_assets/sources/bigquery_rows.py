@@ -1,10 +1,12 @@
 """The rows of a table in BigQuery as they arrive, a batch at a time.
 
-Both ways to them belong here: the Storage Read API, and the pages of a query's result where that is denied or absent.
-Which rows and columns are asked for, and what becomes of them, does not.
+Both ways to them belong here: the Storage Read API, and the pages of a query's result where that is denied or absent,
+or the table is a view, which that API does not read. Which rows and columns are asked for, and what becomes of them,
+does not.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 
 import pyarrow as pa
@@ -46,7 +48,7 @@ class BigQueryRows:
         return self._connect_reader(self._client)
 
     def batches(
-        self, dataset: Dataset, table: str, columns: Sequence[str], where: str = ""
+        self, dataset: Dataset, table: str, columns: Sequence[str], where: str = "", at: datetime | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a table, one batch in memory at a time.
 
@@ -55,6 +57,7 @@ class BigQueryRows:
             table: its name.
             columns: names of columns, and of fields in a struct, as `device.category`, which come in such a struct.
             where: a condition of simple comparisons on its columns, as GoogleSQL.
+            at: a moment of the last days, as of which it is read; None for now, and for a view.
 
         Raises:
             SourceError: the table cannot be read, or not to its end.
@@ -62,9 +65,9 @@ class BigQueryRows:
         try:
             client, reader = self._client, self._reader
             reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
-            found = streamed(reader, client.project, reference, columns, where) if reader else None
+            found = streamed(reader, client.project, reference, columns, where, at) if reader else None
             if found is None:
-                sql = selection(dataset.table(table), columns, where)
+                sql = selection(dataset.table(table), columns, where, at=at)
                 patience = retrying()
                 found = paged(client.query(sql, retry=patience, timeout=REQUEST_SECONDS), patience)
             yield from found
@@ -73,9 +76,14 @@ class BigQueryRows:
 
 
 def streamed(
-    reader: BigQueryReadClient, project: str, table: bigquery.TableReference, columns: Sequence[str], where: str
+    reader: BigQueryReadClient,
+    project: str,
+    table: bigquery.TableReference,
+    columns: Sequence[str],
+    where: str,
+    at: datetime | None = None,
 ) -> Iterator[pa.RecordBatch] | None:
-    """Rows from the Storage Read API as they arrive, of these columns alone; None where it is denied.
+    """Rows from the Storage Read API as they arrive, of these columns alone; None where it is denied, and of a view.
 
     A stream that breaks is resumed by Google's own client.
 
@@ -85,6 +93,7 @@ def streamed(
         table: what is read.
         columns: names of columns, and of fields in a struct.
         where: a condition of simple comparisons.
+        at: as of when; None for now.
 
     Raises:
         FAILURES: the table cannot be read.
@@ -93,10 +102,11 @@ def streamed(
         table=f"projects/{table.project}/datasets/{table.dataset_id}/tables/{table.table_id}",
         data_format=DataFormat.ARROW,
         read_options=ReadSession.TableReadOptions(selected_fields=columns, row_restriction=where),
+        table_modifiers=ReadSession.TableModifiers(snapshot_time=at),
     )
     try:
         session = reader.create_read_session(parent=f"projects/{project}", read_session=asked, max_stream_count=1)
-    except exceptions.PermissionDenied:
+    except (exceptions.PermissionDenied, exceptions.InvalidArgument):
         return None
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     return (
@@ -115,7 +125,9 @@ def paged(job: bigquery.QueryJob, patience: Retry) -> Iterator[pa.RecordBatch]:
     yield from job.result(page_size=_PAGE_ROWS, retry=patience).to_arrow_iterable()
 
 
-def selection(table: str, columns: Sequence[str], where: str = "", limit: int | None = None) -> str:
+def selection(
+    table: str, columns: Sequence[str], where: str = "", limit: int | None = None, at: datetime | None = None
+) -> str:
     """The query for what the Storage Read API would give, as GoogleSQL.
 
     Args:
@@ -123,6 +135,7 @@ def selection(table: str, columns: Sequence[str], where: str = "", limit: int | 
         columns: names of columns, and of fields in a struct.
         where: a condition; every row without one.
         limit: the most rows that are wanted.
+        at: as of when; None for now.
     """
     fields: dict[str, list[str]] = {}
     for name in columns:
@@ -134,6 +147,7 @@ def selection(table: str, columns: Sequence[str], where: str = "", limit: int | 
         else f"`{column}`"
         for column, of_column in fields.items()
     )
+    then = "" if at is None else f" FOR SYSTEM_TIME AS OF TIMESTAMP '{at.isoformat()}'"
     only = f" WHERE {where}" if where else ""
     at_most = "" if limit is None else f" LIMIT {limit}"
-    return f"SELECT {', '.join(expressions)} FROM {table}{only}{at_most}"
+    return f"SELECT {', '.join(expressions)} FROM {table}{then}{only}{at_most}"

@@ -86,7 +86,7 @@ class EmulatedBigQuery(BigQueryResource):
         yield bigquery.Client(self.project, credentials, location=self.location)
 
 
-def resource_of(project: str, location: str) -> BigQueryResource:
+def resource_of(project: str, location: str | None) -> BigQueryResource:
     """Dagster's resource, at Google or at the emulator that the client's own variable names."""
     kind = EmulatedBigQuery if os.environ.get(EMULATOR_HOST) else BigQueryResource
     return kind(project=project, location=location)

@@ -60,8 +60,9 @@ class BigQueryCatalog:
             SourceError: there is no such dataset, or it may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name)
-        self._check(dataset, reference)
-        return {found.table_id for found in self._client.list_tables(reference, timeout=_TIMEOUT_SECONDS)}
+        with _explained(dataset, "*"):
+            self._check(dataset, reference)
+            return {found.table_id for found in self._client.list_tables(reference, timeout=_TIMEOUT_SECONDS)}
 
     def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:
         """The days from `since` on of which a table has rows, by its DATE column; reads that column of those days."""
@@ -106,7 +107,7 @@ class BigQueryCatalog:
         Raises:
             SourceError: it does not answer.
         """
-        with _explained(dataset, ""):
+        with _explained(dataset, "*"):
             query = self._client.query("SELECT CURRENT_TIMESTAMP()", timeout=_TIMEOUT_SECONDS)
             now: datetime
             ((now,),) = query.result(timeout=_TIMEOUT_SECONDS)

@@ -20,6 +20,8 @@ from calback_assets.sources.schemaless import Foreign, UnusableError, string, ti
 _Object: TypeAlias = Mapping[str, object]
 _Numbered: TypeAlias = Iterable[tuple[int, _Object]]
 _FOREIGN = {"bytesValue": "bytes", "geoPointValue": "geo_point", "mapValue": "map", "referenceValue": "reference"}
+_ANSWER = {"document", "readTime", "transaction", "skippedResults", "done", "explainMetrics"}
+"""All that an answer of `runQuery` may hold."""
 _NO_VALUE = "no value of Firestore's REST form"
 
 
@@ -47,7 +49,10 @@ def documents_of(path: Path, collection: DocumentCollection, max_bytes: int) -> 
     """
     objects = objects_of(path, max_bytes)
     first = next(objects, None)
-    return _form_of(first[1]).documents(path, chain([first], objects), collection) if first else iter(())
+    if first is None:
+        return iter(())
+    form = _form_of(first[1]) if first[1] else _REST_PAGES  # As Firestore lists a collection without documents.
+    return form.documents(path, chain([first], objects), collection)
 
 
 def collection_of(path: Path, max_bytes: int) -> str | None:
@@ -119,6 +124,18 @@ def _of_rest_pages(path: Path, objects: _Numbered, collection: DocumentCollectio
         )
 
 
+def _of_rest_query(path: Path, objects: _Numbered, collection: DocumentCollection) -> Iterator[Document]:
+    """`{"document", "readTime"}`, the answers of `runQuery`; one without a document says how far the query has come."""
+    for number, found in objects:
+        if not found.keys() <= _ANSWER:
+            raise _cannot(path, number, found, _REST_QUERY, "not an answer of runQuery and nothing else")
+        if "document" in found:
+            try:
+                yield _rest_document(found["document"], collection)
+            except UnusableError as error:
+                raise line_error(path, number, f"document: {error}") from None
+
+
 def _rest_document(found: object, collection: DocumentCollection) -> Document:
     """A document.
 
@@ -185,5 +202,6 @@ def _of_changelog(path: Path, objects: _Numbered, collection: DocumentCollection
 _PLAIN = _Form('{"id", "create_time", "update_time", "data"}', (), _of_plain)
 _REST = _Form('{"name", "fields", "createTime", "updateTime"}', ("createTime", "updateTime"), _of_rest)
 _REST_PAGES = _Form('{"documents"}', ("documents",), _of_rest_pages)
+_REST_QUERY = _Form('{"document", "readTime"}', ("document", "readTime", "transaction"), _of_rest_query)
 _CHANGELOG = _Form('{"document_name", "timestamp", "operation", "data"}', ("document_name",), _of_changelog)
-_FORMS = (_REST, _REST_PAGES, _CHANGELOG)
+_FORMS = (_REST, _REST_PAGES, _REST_QUERY, _CHANGELOG)

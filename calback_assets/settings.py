@@ -161,7 +161,7 @@ def _one_of(name: str, *values: str) -> _Variable[str]:
 
 _DEPLOYMENT = _one_of("CALBACK_DEPLOYMENT", *DEPLOYMENTS)
 _WAREHOUSE = _one_of("CALBACK_WAREHOUSE", "duckdb", "bigquery")
-_DOCUMENTS = _one_of("CALBACK_DOCUMENTS", "files", "firestore")
+_DOCUMENTS = _one_of("CALBACK_DOCUMENTS", "files", "firestore", "bigquery")
 _EVENTS = _one_of("CALBACK_EVENTS", "files", "bigquery")
 _ACCESS_LOG = _one_of("CALBACK_ACCESS_LOG", "files", "bigquery")
 _DATA_DIR = _Variable("CALBACK_DATA_DIR", "the path of a folder, with ~ written out", _folder)
@@ -199,6 +199,9 @@ _GCP_PROJECT = _Variable(
     "CALBACK_GCP_PROJECT",
     "the id of your project in Google's cloud, such as my-project-4711",
     _like("([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"),
+)
+_DOCUMENTS_DATASET = _Variable(
+    "CALBACK_DOCUMENTS_DATASET", "the dataset of the extension firestore-bigquery-export, such as firestore_export", str
 )
 _GA4_DATASET = _Variable(
     "CALBACK_GA4_DATASET", "the dataset of the Google Analytics 4 export, analytics_<property id>", str
@@ -332,6 +335,15 @@ class BigQuerySettings:
 
 
 @dataclass(frozen=True)
+class ExtensionSettings:
+    """The tables of the extension firestore-bigquery-export in BigQuery."""
+
+    project: str
+    """The one that asks, and has the dataset where that names no other."""
+    dataset: str
+
+
+@dataclass(frozen=True)
 class FirestoreEmulator:
     """Where sample documents are written to, which is never a real project."""
 
@@ -371,6 +383,8 @@ class Settings:
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
     """Where the app's own database is; None reads its collections from files."""
+    extension: ExtensionSettings | None = None
+    """Where the documents' changes are in BigQuery; None reads documents from elsewhere."""
     ga4_dataset: str | None = None
     """Where Google Analytics writes its export; None reads it from files."""
     access_log_table: str | None = None
@@ -437,6 +451,7 @@ class Settings:
             pseudonym_key=key,
             bigquery=_bigquery(environ, chosen.warehouse) if chosen.warehouse else None,
             firestore_project=_firestore_project(environ, chosen),
+            extension=_extension(environ, chosen),
             ga4_dataset=_GA4_DATASET.needed(environ, chosen.events) if chosen.events else None,
             access_log_table=_ACCESS_LOG_TABLE.needed(environ, chosen.access_log) if chosen.access_log else None,
             max_rejected_share=_MAX_REJECTED_SHARE.of(environ, cls.max_rejected_share),
@@ -458,8 +473,10 @@ class _Chosen:
     documents: str | None
     events: str | None
     access_log: str | None
+    are_exported: bool
+    """Whether the documents are those that an extension of Firebase writes into BigQuery."""
     is_emulated: bool
-    """Whether the documents are those of an emulator, which are nobody's."""
+    """Whether the documents are those of Firestore's emulator, which are nobody's."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "_Chosen":
@@ -477,12 +494,18 @@ class _Chosen:
             return f"{variable.name} is {choice}" if choice != here else None
 
         # Google's client would take an empty address for that of an emulator.
-        is_emulated = _FIRESTORE_EMULATOR_HOST.of(environ, None) is not None
-        documents = why(_DOCUMENTS, "files")
-        if is_emulated and _DOCUMENTS.of(environ, None) is None:
+        has_emulator = _FIRESTORE_EMULATOR_HOST.of(environ, None) is not None
+        documents, choice = why(_DOCUMENTS, "files"), _DOCUMENTS.of(environ, None)
+        if has_emulator and choice is None:
             documents = documents or f"{_FIRESTORE_EMULATOR_HOST.name} is set"
+        are_exported = choice == "bigquery"
         chosen = cls(
-            why(_WAREHOUSE, "duckdb"), documents, why(_EVENTS, "files"), why(_ACCESS_LOG, "files"), is_emulated
+            warehouse=why(_WAREHOUSE, "duckdb"),
+            documents=documents,
+            events=why(_EVENTS, "files"),
+            access_log=why(_ACCESS_LOG, "files"),
+            are_exported=are_exported,
+            is_emulated=has_emulator and not are_exported,
         )
         for variable, source in ((_EVENTS, chosen.events), (_ACCESS_LOG, chosen.access_log)):
             if source and not chosen.warehouse:
@@ -692,8 +715,16 @@ def _bigquery(environ: Mapping[str, str], why: str) -> BigQuerySettings:
 
 
 def _firestore_project(environ: Mapping[str, str], chosen: _Chosen) -> str | None:
-    if chosen.documents is None:
+    if chosen.documents is None or chosen.are_exported:
         return None
     return (
         _GCP_PROJECT.of(environ, DEMO_PROJECT) if chosen.is_emulated else _GCP_PROJECT.needed(environ, chosen.documents)
     )
+
+
+def _extension(environ: Mapping[str, str], chosen: _Chosen) -> ExtensionSettings | None:
+    # What the extension itself proposes.
+    dataset = _DOCUMENTS_DATASET.of(environ, "firestore_export")
+    if chosen.documents is None or not chosen.are_exported:
+        return None
+    return ExtensionSettings(_GCP_PROJECT.needed(environ, chosen.documents), dataset)

@@ -29,7 +29,7 @@ def platform(data: Path, **environment: str) -> Definitions:
     )
 
 
-@pytest.mark.parametrize("documents", ["files", "firestore"])
+@pytest.mark.parametrize("documents", ["files", "firestore", "bigquery"])
 @pytest.mark.parametrize("events", ["files", "bigquery"])
 @pytest.mark.parametrize("access_log", ["files", "bigquery"])
 def test_each_source_is_read_from_where_it_was_chosen(
@@ -52,7 +52,11 @@ def test_each_source_is_read_from_where_it_was_chosen(
         "CALBACK_EVENTS": type(found.daily["raw_events"]).__name__,
         "CALBACK_ACCESS_LOG": type(found.daily["raw_access_log"]).__name__,
     } == {
-        "CALBACK_DOCUMENTS": {"files": "FirestoreFiles", "firestore": "LiveFirestore"}[documents],
+        "CALBACK_DOCUMENTS": {
+            "files": "FirestoreFiles",
+            "firestore": "LiveFirestore",
+            "bigquery": "FirestoreExport",
+        }[documents],
         "CALBACK_EVENTS": {"files": "Ga4Files", "bigquery": "Ga4Export"}[events],
         "CALBACK_ACCESS_LOG": {"files": "AccessLogFiles", "bigquery": "AccessLogTable"}[access_log],
     }

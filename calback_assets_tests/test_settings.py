@@ -19,6 +19,7 @@ from calback_assets.settings import (
     LONGEST_WINDOW_DAYS,
     SOURCES,
     BigQuerySettings,
+    ExtensionSettings,
     FirestoreEmulator,
     Settings,
     ui_token,
@@ -119,6 +120,21 @@ def test_firestore_is_read_where_an_emulator_is_named_or_everything_is_in_google
     assert settings(**GCP).firestore_project == "calback"
 
 
+def test_documents_are_read_from_the_dataset_of_the_extension_whatever_the_warehouse() -> None:
+    chosen = {"CALBACK_DOCUMENTS": "bigquery", "CALBACK_GCP_PROJECT": "calback", "CALBACK_PSEUDONYM_KEY": KEY}
+    assert settings(**chosen).extension == ExtensionSettings("calback", "firestore_export")
+    elsewhere = {"CALBACK_DOCUMENTS_DATASET": "other-project.export", "FIRESTORE_EMULATOR_HOST": "localhost:8080"}
+    assert settings(**(GCP | chosen | elsewhere)).extension == ExtensionSettings("calback", "other-project.export")
+    assert settings(**(GCP | chosen | elsewhere)).firestore_project is None
+    assert settings(**GCP).extension is None
+    # They are real people's, emulator of Firestore or not.
+    without = {name: value for name, value in (chosen | elsewhere).items() if name != "CALBACK_PSEUDONYM_KEY"}
+    with pytest.raises(SettingsError, match=r"^CALBACK_PSEUDONYM_KEY is not set, and CALBACK_DOCUMENTS is bigquery; "):
+        settings(**without)
+    with pytest.raises(SettingsError, match=r"^CALBACK_GCP_PROJECT is not set, and CALBACK_DOCUMENTS is bigquery; "):
+        settings(CALBACK_DOCUMENTS="bigquery", CALBACK_PSEUDONYM_KEY=KEY)
+
+
 def test_the_manifest_of_the_data_gives_the_days_that_the_environment_does_not(tmp_path: Path) -> None:
     environ = manifest_in(tmp_path, {"start_date": "2024-03-01", "end_date": "2024-03-31"})
     read = Settings.from_env(environ)
@@ -177,7 +193,7 @@ SOME_SOURCES = "some of these, with commas between them: raw_users, raw_meetings
 EXPECTED = {
     "CALBACK_DEPLOYMENT": ("one of: local, gcp", ["cloud", "Local", "local|gcp", "local,"]),
     "CALBACK_WAREHOUSE": ("one of: duckdb, bigquery", ["local", "DuckDB", "duckdb, bigquery"]),
-    "CALBACK_DOCUMENTS": ("one of: files, firestore", ["bigquery", "file"]),
+    "CALBACK_DOCUMENTS": ("one of: files, firestore, bigquery", ["extension", "file"]),
     "CALBACK_EVENTS": ("one of: files, bigquery", ["firestore", "ga4"]),
     "CALBACK_ACCESS_LOG": ("one of: files, bigquery", ["table", "files|bigquery"]),
     "CALBACK_DATA_DIR": ("the path of a folder, with ~ written out", ["~/exports", "~"]),

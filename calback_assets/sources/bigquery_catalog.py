@@ -1,17 +1,19 @@
-"""BigQuery's own answer to which tables and columns there are, and which days.
+"""BigQuery's own answer to which tables and columns there are, which days, and what time it is.
 
 Only the question to the service belongs here: its types in the words of GoogleSQL, and its refusals in the words of
 a person who set it up.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from datetime import date
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date, datetime
 from functools import cached_property
 
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
 from calback_assets.errors import SourceError
+from calback_assets.sources.bigquery_client import FAILURES, explain
 from calback_assets.sources.table_query import Dataset
 
 _TIMEOUT_SECONDS = 60.0
@@ -58,8 +60,9 @@ class BigQueryCatalog:
             SourceError: there is no such dataset, or it may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name)
-        self._check(dataset, reference)
-        return {found.table_id for found in self._client.list_tables(reference, timeout=_TIMEOUT_SECONDS)}
+        with _explained(dataset, "*"):
+            self._check(dataset, reference)
+            return {found.table_id for found in self._client.list_tables(reference, timeout=_TIMEOUT_SECONDS)}
 
     def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:
         """The days from `since` on of which a table has rows, by its DATE column; reads that column of those days."""
@@ -69,6 +72,46 @@ class BigQueryCatalog:
         except Forbidden:
             raise _forbidden(dataset) from None
         return {row.day for row in rows}
+
+    def is_view(self, dataset: Dataset, table: str) -> bool:
+        """Whether a table that is there is a view, which neither streams nor knows how it was.
+
+        Raises:
+            SourceError: it may not be read.
+        """
+        reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
+        with _explained(dataset, table):
+            kind = self._client.get_table(reference, timeout=_TIMEOUT_SECONDS).table_type
+        return bool(kind != "TABLE")
+
+    def any_of(self, dataset: Dataset, table: str, column: str) -> object:
+        """What any one row of a table that is there has in a column; None where there is no row.
+
+        Raises:
+            SourceError: the table may not be read.
+        """
+        reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
+        with _explained(dataset, table):
+            found = self._client.get_table(reference, timeout=_TIMEOUT_SECONDS)
+            if found.table_type == "TABLE":  # For which a query would be billed the whole column.
+                fields = [field for field in found.schema if field.name == column]
+                rows = self._client.list_rows(found, fields, max_results=1, timeout=_TIMEOUT_SECONDS)
+            else:
+                sql = f"SELECT `{column}` FROM {dataset.table(table)} LIMIT 1"
+                rows = self._client.query(sql, timeout=_TIMEOUT_SECONDS).result(timeout=_TIMEOUT_SECONDS)
+            return next((row[0] for row in rows), None)
+
+    def now(self, dataset: Dataset) -> datetime:
+        """The service's own time, as of which tables can be read.
+
+        Raises:
+            SourceError: it does not answer.
+        """
+        with _explained(dataset, "*"):
+            query = self._client.query("SELECT CURRENT_TIMESTAMP()", timeout=_TIMEOUT_SECONDS)
+            now: datetime
+            ((now,),) = query.result(timeout=_TIMEOUT_SECONDS)
+        return now
 
     def _check(self, dataset: Dataset, reference: bigquery.DatasetReference) -> None:
         """Tells a table that is not there from a dataset that is not."""
@@ -97,3 +140,11 @@ def _googlesql(field: bigquery.SchemaField) -> str:
     else:
         type_ = _GOOGLESQL.get(field.field_type, field.field_type)
     return f"ARRAY<{type_}>" if field.mode == "REPEATED" else type_
+
+
+@contextmanager
+def _explained(dataset: Dataset, table: str) -> Iterator[None]:
+    try:
+        yield
+    except FAILURES as error:
+        raise explain(error, dataset, table) from None

@@ -9,6 +9,7 @@ a `Problem`. No single document fails a snapshot; many of them do, as then it is
 """
 
 import hmac
+import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 _CHUNK = 250
 """Documents held as Python objects at a time."""
 _SHOWN_REASONS = 5
+_NAME = re.compile(r"projects/[^/]+/databases/[^/]+/documents/(?P<collection>[^/]+)/(?P<id>[^/]+)", re.DOTALL)
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "STRING": pa.string(),
     "INT64": pa.int64(),
@@ -104,6 +106,17 @@ class DocumentCollection:
         """The fields of a document that are looked at, and no others: all that a source needs to ask for."""
         return sorted({field.name for field in self.declared.values()})
 
+    def id_in(self, name: object) -> str:
+        """The id in the full name of one of its documents.
+
+        Raises:
+            UnusableError: it is no such name.
+        """
+        found = _NAME.fullmatch(string(name))
+        if not found or found["collection"] != self.name:
+            raise UnusableError(f"not the name of a document of {self.name}")
+        return found["id"]
+
     def snapshot(self, documents: Iterable[Document], snapshot_at: datetime) -> Snapshot:
         """Build the table chunk by chunk, so that a collection's documents never stand in memory together.
 
@@ -165,6 +178,12 @@ class FirestoreSource(Protocol):
         Raises:
             SourceError: the documents cannot be read, or break what `DocumentCollection.snapshot` demands.
         """
+
+
+def collection_in(name: object) -> str | None:
+    """The collection in the full name of a document, which no other document holds; None where it is no such name."""
+    found = _NAME.fullmatch(name) if isinstance(name, str) else None
+    return found["collection"] if found else None
 
 
 def collections(pseudonym_key: bytes, tolerated: float) -> Mapping[str, DocumentCollection]:

@@ -12,7 +12,7 @@ from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.data_folder import named, refuse_two, sound_entries
 from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, Snapshot
-from calback_assets.sources.firestore_forms import collection_in, documents_of
+from calback_assets.sources.firestore_forms import collection_of, documents_of
 
 _SUFFIXES = tuple(f"{ending}{packed}" for ending in (".jsonl", ".json", ".ndjson") for packed in ("", ".gz"))
 _OF_THE_EXTENSION = tuple(f"{table}{suffix}" for table in ("_raw_changelog", "_raw_latest") for suffix in _SUFFIXES)
@@ -90,7 +90,7 @@ class FirestoreFiles(FirestoreSource):
     def _holds(self, path: Path, declared: DocumentCollection) -> bool:
         if not path.name.lower().endswith(_OF_THE_EXTENSION):
             return path.name.lower() in _names(declared)
-        name, names = collection_in(path, self._max_line_bytes), [known.name for known in self._collections.values()]
+        name, names = collection_of(path, self._max_line_bytes), [known.name for known in self._collections.values()]
         if name not in names:
             raise SourceError(
                 f"{path}: its first row has no document_name of {' or '.join(names)}. Give the file the name of its "

@@ -4,28 +4,24 @@ What tells a form and what its objects mean belongs here. How objects stand in a
 a document's fields become for `firestore`.
 """
 
-import json
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.firestore import Document, DocumentCollection
+from calback_assets.sources.firestore import Document, DocumentCollection, collection_in
+from calback_assets.sources.firestore_changes import Change, change_in, latest_of
 from calback_assets.sources.json_files import objects_of
 from calback_assets.sources.json_lines import line_error
 from calback_assets.sources.schemaless import Foreign, UnusableError, string, timestamp
 
 _Object: TypeAlias = Mapping[str, object]
 _Numbered: TypeAlias = Iterable[tuple[int, _Object]]
-_CREATE, _DELETE = "CREATE", "DELETE"
-_OPERATIONS = ("IMPORT", _CREATE, "UPDATE", _DELETE)
-"""What a row of a changelog stands for; of two rows of one moment the later in this order holds."""
-_NAME = re.compile(r"projects/[^/]+/databases/[^/]+/documents/(?P<collection>[^/]+)/(?P<id>[^/]+)", re.DOTALL)
 _FOREIGN = {"bytesValue": "bytes", "geoPointValue": "geo_point", "mapValue": "map", "referenceValue": "reference"}
+_ANSWER = {"document", "readTime", "transaction", "skippedResults", "done", "explainMetrics"}
+"""All that an answer of `runQuery` may hold."""
 _NO_VALUE = "no value of Firestore's REST form"
 
 
@@ -53,19 +49,20 @@ def documents_of(path: Path, collection: DocumentCollection, max_bytes: int) -> 
     """
     objects = objects_of(path, max_bytes)
     first = next(objects, None)
-    return _form_of(first[1]).documents(path, chain([first], objects), collection) if first else iter(())
+    if first is None:
+        return iter(())
+    form = _form_of(first[1]) if first[1] else _REST_PAGES  # As Firestore lists a collection without documents.
+    return form.documents(path, chain([first], objects), collection)
 
 
-def collection_in(path: Path, max_bytes: int) -> str | None:
+def collection_of(path: Path, max_bytes: int) -> str | None:
     """Which collection a changelog is of, by its first row; None where there is no such row.
 
     Raises:
         SourceError: the file cannot be read.
     """
     for _, row in objects_of(path, max_bytes):
-        name = row.get("document_name")
-        found = _NAME.fullmatch(name) if isinstance(name, str) else None
-        return found["collection"] if found else None
+        return collection_in(row.get("document_name"))
     return None
 
 
@@ -127,6 +124,18 @@ def _of_rest_pages(path: Path, objects: _Numbered, collection: DocumentCollectio
         )
 
 
+def _of_rest_query(path: Path, objects: _Numbered, collection: DocumentCollection) -> Iterator[Document]:
+    """`{"document", "readTime"}`, the answers of `runQuery`; one without a document says how far the query has come."""
+    for number, found in objects:
+        if not found.keys() <= _ANSWER:
+            raise _cannot(path, number, found, _REST_QUERY, "not an answer of runQuery and nothing else")
+        if "document" in found:
+            try:
+                yield _rest_document(found["document"], collection)
+            except UnusableError as error:
+                raise line_error(path, number, f"document: {error}") from None
+
+
 def _rest_document(found: object, collection: DocumentCollection) -> Document:
     """A document.
 
@@ -137,7 +146,7 @@ def _rest_document(found: object, collection: DocumentCollection) -> Document:
         raise UnusableError("expected an object")
     field = ""
     try:
-        id_ = _id_in(found.get(field := "name"), collection)
+        id_ = collection.id_in(found.get(field := "name"))
         created_at = timestamp(found.get(field := "createTime"))
         updated_at = timestamp(found.get(field := "updateTime"))
         fields = found.get(field := "fields", {})
@@ -174,54 +183,25 @@ def _rest_value(value: object) -> object:
 
 
 def _of_changelog(path: Path, objects: _Numbered, collection: DocumentCollection) -> Iterator[Document]:
-    """`{"document_name", "timestamp", "operation", "data"}`: the latest row of each document, unless it is a deletion.
+    """`{"document_name", "timestamp", "operation", "data"}`: of each document the last of its changes."""
 
-    Rows of one moment are taken in the order of `_OPERATIONS`, then of their data: not in that of the file, which
-    BigQuery does not keep. The texts of all documents stand in memory together, however many rows there are.
-    """
-    latest: dict[str, tuple[datetime, int, str, int]] = {}
-    made: dict[str, tuple[bool, datetime]] = {}
-    for number, row in objects:
-        field = ""
+    def changes() -> Iterator[Change]:
+        for number, row in objects:
+            try:
+                yield change_in(row, collection, number)
+            except UnusableError as error:
+                raise _cannot(path, number, row, _CHANGELOG, error.reason) from None
+
+    for latest in latest_of(changes()):
         try:
-            id_ = _id_in(row.get(field := "document_name"), collection)
-            at = timestamp(row.get(field := "timestamp"))
-            operation = string(row.get(field := "operation"))
-            if operation not in _OPERATIONS:
-                raise UnusableError(f"none of {', '.join(_OPERATIONS)}")
-            data = "" if operation == _DELETE else string(row.get(field := "data"))
+            yield latest.document(collection)
         except UnusableError as error:
-            raise _cannot(path, number, row, _CHANGELOG, f"{field}: {error}") from None
-        change = (at, _OPERATIONS.index(operation), data, number)
-        latest[id_] = max(change, latest.get(id_, change))
-        # What is known of a document begins with its creation; only without one with the first that is heard of it.
-        beginning = (operation != _CREATE, at)
-        made[id_] = min(beginning, made.get(id_, beginning))
-    for id_, (updated_at, operation_rank, text, number) in latest.items():
-        if _OPERATIONS[operation_rank] != _DELETE:
-            yield Document(id_, made[id_][1], updated_at, _data_in(path, number, text))
-
-
-def _data_in(path: Path, number: int, text: str) -> Mapping[str, object]:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise line_error(path, number, "data: expected an object with the document's fields, as text")
-    return data
-
-
-def _id_in(name: object, collection: DocumentCollection) -> str:
-    """The id in the name of a document: `projects/p/databases/(default)/documents/userCollection/id`."""
-    found = _NAME.fullmatch(string(name))
-    if not found or found["collection"] != collection.name:
-        raise UnusableError(f"not the name of a document of {collection.name}")
-    return found["id"]
+            raise line_error(path, latest.change.number, error.reason) from None
 
 
 _PLAIN = _Form('{"id", "create_time", "update_time", "data"}', (), _of_plain)
 _REST = _Form('{"name", "fields", "createTime", "updateTime"}', ("createTime", "updateTime"), _of_rest)
 _REST_PAGES = _Form('{"documents"}', ("documents",), _of_rest_pages)
+_REST_QUERY = _Form('{"document", "readTime"}', ("document", "readTime", "transaction"), _of_rest_query)
 _CHANGELOG = _Form('{"document_name", "timestamp", "operation", "data"}', ("document_name",), _of_changelog)
-_FORMS = (_REST, _REST_PAGES, _CHANGELOG)
+_FORMS = (_REST, _REST_PAGES, _REST_QUERY, _CHANGELOG)

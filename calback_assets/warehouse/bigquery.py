@@ -18,16 +18,16 @@ from dagster_gcp import BigQueryResource
 from google.api_core import exceptions
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
-from google.cloud.bigquery_storage_v1.types import DataFormat, ReadSession
 from sqlglot import exp
 
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.sources.bigquery_client import FAILURES, reader_of
+from calback_assets.sources.bigquery_rows import paged, selection, streamed
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, Column, Table
 from calback_assets.warehouse.bigquery_erasure import BigQueryErasure
 from calback_assets.warehouse.bigquery_jobs import (
-    FAILURES,
     READ,
     Jobs,
     Limits,
@@ -36,7 +36,6 @@ from calback_assets.warehouse.bigquery_jobs import (
     explain,
     no_jobs,
     no_writing,
-    reader_of,
 )
 from calback_assets.warehouse.bigquery_ledger import DESCRIPTION, LEDGER, SCHEMA, BigQueryLedger
 from calback_assets.warehouse.bigquery_schema import (
@@ -72,7 +71,6 @@ _WRITING = {
     False: "its tables may not be written",
     None: "whether its tables may be written cannot be told",
 }
-_PAGE_ROWS = 10_000
 _NONE: Sequence[QueryParameter] = ()
 _FOREIGN_DAY = "foreign day"
 _MARK = "calback: "
@@ -434,43 +432,12 @@ class BigQuerySession(Session):
         return self.stored(table.name) is not None
 
     def _batches(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
-        where = "" if ref.start is None or ref.end is None else within(ref.start, ref.end)
+        name, where = ref.table.name, "" if ref.start is None or ref.end is None else within(ref.start, ref.end)
+        found = None
         # For a few rows no stream is begun, which would send until it is closed.
-        streamed = self._streamed(ref.table, schema.names, where) if limit is None else None
-        yield from streamed or self._paged(ref.table, schema, where, limit)
-
-    def _streamed(self, table: Table, names: Sequence[str], where: str) -> Iterator[pa.RecordBatch] | None:
-        """Rows from the Storage Read API as they arrive, of these columns and days alone; None where it is denied.
-
-        A stream that breaks is resumed by Google's own client.
-        """
-        reader = self._reader
-        if reader is None:
-            return None
-        project = f"projects/{self._dataset.project}"
-        asked = ReadSession(
-            table=f"{project}/datasets/{self._dataset.dataset_id}/tables/{table.name}",
-            data_format=DataFormat.ARROW,
-            read_options=ReadSession.TableReadOptions(selected_fields=names, row_restriction=where),
-        )
-        try:
-            session = reader.create_read_session(parent=project, read_session=asked, max_stream_count=1)
-        except exceptions.PermissionDenied:
-            return None
-        schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
-        return (
-            pa.ipc.read_record_batch(pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema)
-            for stream in session.streams
-            for message in reader.read_rows(stream.name)  # type: ignore[no-untyped-call]
-        )
-
-    def _paged(self, table: Table, schema: pa.Schema, where: str, limit: int | None) -> Iterator[pa.RecordBatch]:
-        """Rows from the REST interface, as the pages of a query's result."""
-        only = f" WHERE {where}" if where else ""
-        at_most = "" if limit is None else f" LIMIT {limit}"
-        sql = f"SELECT {', '.join(map(_quoted, schema.names))} FROM {table.name}{only}{at_most}"
-        job = self._jobs.query(sql, READ)
-        yield from job.result(page_size=_PAGE_ROWS, retry=self._jobs.retry).to_arrow_iterable()
+        if self._reader and limit is None:
+            found = streamed(self._reader, self._client.project, self._dataset.table(name), schema.names, where)
+        yield from found or paged(self._jobs.query(selection(name, schema.names, where, limit), READ), self._jobs.retry)
 
     def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
         query = newest_first(table).from_(exp.table_(table.name)).limit(limit)

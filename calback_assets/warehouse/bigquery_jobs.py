@@ -1,6 +1,6 @@
 """BigQuery jobs that are safe to retry: ids that say what they are, and errors that say what to do.
 
-The client, retries, job ids and the translation of Google's errors belong here; which statements are sent does not.
+The client, job ids and what a warehouse makes of Google's errors belong here; which statements are sent does not.
 """
 
 import os
@@ -12,35 +12,26 @@ from datetime import date
 from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
-import requests.exceptions
 from dagster_gcp import BigQueryResource
 from google.api_core import exceptions, retry
 from google.auth.credentials import AnonymousCredentials
-from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, RefreshError, TransportError
 from google.cloud import bigquery
-from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from calback_assets.errors import CalbackError, WarehouseError
+from calback_assets.sources.bigquery_client import (
+    EMULATOR_HOST,
+    PATIENCE_SECONDS,
+    REQUEST_SECONDS,
+    no_access,
+    no_answer,
+    redacted,
+    retrying,
+)
 from calback_assets.warehouse.warehouse import never_written
 
 Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
 QueryParameter: TypeAlias = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
 
-EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
-
-_TRANSIENT = (
-    exceptions.TooManyRequests,
-    exceptions.InternalServerError,
-    exceptions.BadGateway,
-    exceptions.ServiceUnavailable,
-    exceptions.GatewayTimeout,
-    requests.exceptions.ConnectionError,
-    requests.exceptions.ChunkedEncodingError,
-    requests.exceptions.Timeout,
-    TransportError,
-)
-FAILURES = (exceptions.GoogleAPICallError, exceptions.RetryError, GoogleAuthError, *_TRANSIENT)
-"""What may come of a call; `explain` makes one of ours of it."""
 _TRANSIENT_REASONS = frozenset({"backendError", "internalError", "rateLimitExceeded", "jobRateLimitExceeded"})
 _WRITING = ("bigquery.tables.getData", "bigquery.tables.updateData")
 _ATTEMPTS = 4
@@ -55,9 +46,9 @@ class Limits:
     """After which BigQuery ends a statement, and we stop asking for it."""
     maximum_bytes_billed: int | None = None
     """Above which BigQuery refuses a statement before it runs."""
-    request_seconds: float = 60.0
+    request_seconds: float = REQUEST_SECONDS
     """How long one request may stay without an answer."""
-    patience_seconds: float = 120.0
+    patience_seconds: float = PATIENCE_SECONDS
     """How long a request that fails for a passing reason is tried again."""
 
 
@@ -96,7 +87,7 @@ class EmulatedBigQuery(BigQueryResource):
         yield bigquery.Client(self.project, credentials, location=self.location)
 
 
-def resource_of(project: str, location: str) -> BigQueryResource:
+def resource_of(project: str, location: str | None) -> BigQueryResource:
     """Dagster's resource, at Google or at the emulator that the client's own variable names."""
     kind = EmulatedBigQuery if os.environ.get(EMULATOR_HOST) else BigQueryResource
     return kind(project=project, location=location)
@@ -106,13 +97,6 @@ def client_of(resource: BigQueryResource) -> bigquery.Client:
     """A client that lives as long as the process."""
     with resource.get_client() as client:
         return client
-
-
-def reader_of(client: bigquery.Client) -> BigQueryReadClient | None:
-    """A client of the Storage Read API; None at an emulator, whose variable names its REST interface alone."""
-    if os.environ.get(EMULATOR_HOST):
-        return None
-    return BigQueryReadClient(credentials=client._credentials)  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -127,13 +111,7 @@ class Jobs:
 
     def __post_init__(self) -> None:
         """Google's own back-off, with jitter, for what passes."""
-        self.retry = retry.Retry(
-            predicate=_is_transient,
-            initial=0.1,
-            maximum=20.0,
-            multiplier=2.0,
-            timeout=self.limits.patience_seconds,
-        )
+        self.retry = retrying(self.limits.patience_seconds)
 
     def query(self, sql: str, purpose: Purpose, parameters: Sequence[QueryParameter] = ()) -> bigquery.QueryJob:
         """Run a statement and wait for its end.
@@ -250,10 +228,6 @@ class Jobs:
         return self.retry(insert_or_find)()
 
 
-def _is_transient(error: BaseException) -> bool:
-    return isinstance(error, _TRANSIENT)
-
-
 _NEVER = retry.Retry(predicate=lambda _: False)
 
 
@@ -263,12 +237,8 @@ def _is_passing(job: bigquery.QueryJob | bigquery.LoadJob) -> bool:
 
 def explain(error: Exception, project: str, dataset: str, location: str) -> CalbackError:
     """An error of Google as one of ours: what to do about it, without the values that its message may quote."""
-    if isinstance(error, DefaultCredentialsError | RefreshError):
-        problem = "were found" if isinstance(error, DefaultCredentialsError) else "are valid any more"
-        return WarehouseError(
-            f"no Google credentials {problem}; run gcloud auth application-default login, or set "
-            "GOOGLE_APPLICATION_CREDENTIALS to the key file of a service account"
-        )
+    if problem := no_access(error) or no_answer(error):
+        return WarehouseError(problem)
     if isinstance(error, exceptions.Forbidden):
         return WarehouseError(
             f"BigQuery denies access to dataset {dataset} in project {project} ({_reason(error)}); grant this account "
@@ -284,12 +254,7 @@ def explain(error: Exception, project: str, dataset: str, location: str) -> Calb
             f"there is no dataset {dataset} in project {project}; make it with bq mk --location={location} "
             f"{project}:{dataset}, or set CALBACK_BIGQUERY_DATASET"
         )
-    if isinstance(error, (exceptions.RetryError, *_TRANSIENT)):
-        cause = error.cause if isinstance(error, exceptions.RetryError) else error
-        return WarehouseError(
-            f"BigQuery did not answer ({type(cause).__name__}); what was there before stands; try again later"
-        )
-    return WarehouseError(f"BigQuery could not run the query: {_redacted(error)}")
+    return WarehouseError(f"BigQuery could not run the query: {redacted(error)}")
 
 
 def no_jobs(project: str) -> WarehouseError:
@@ -309,9 +274,3 @@ def no_writing(project: str, dataset: str) -> WarehouseError:
 
 def _reason(error: exceptions.GoogleAPICallError) -> str:
     return next((str(detail.get("reason")) for detail in error.errors if detail.get("reason")), type(error).__name__)
-
-
-def _redacted(error: Exception) -> str:
-    message = error.message if isinstance(error, exceptions.GoogleAPICallError) else type(error).__name__
-    # Only what stands before the first quote: a quoted value may itself hold quotes and line ends.
-    return re.split(r"['\"\n]", str(message), maxsplit=1)[0].rstrip() + " …"

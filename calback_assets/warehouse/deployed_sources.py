@@ -4,15 +4,17 @@ Only the choice by settings belongs here, apart from the assembly of the platfor
 asset, and settings that do not hold cannot be assembled.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import cache
 
-from calback_assets.settings import Settings
+from calback_assets.settings import ExtensionSettings, Settings
 from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.daily import DailySource
 from calback_assets.sources.data_folder import DataFolder, Reads
-from calback_assets.sources.firestore import FirestoreSource, collections
+from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
 from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
@@ -30,7 +32,9 @@ def sources_of(settings: Settings) -> Sources:
     # None for a source that is not read from files, whose folder is nobody's business then.
     readers: dict[str, Reads | None] = {"firestore": None, "analytics": None, "access_log": None}
     documents: FirestoreSource
-    if settings.firestore_project is None:
+    if settings.extension:
+        documents = _extension_of(settings.extension, declared)
+    elif settings.firestore_project is None:
         documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
     else:
@@ -67,3 +71,14 @@ def sources_of(settings: Settings) -> Sources:
     return Sources(
         documents, declared, daily, DataFolder(settings.data_dir, readers) if any(readers.values()) else None
     )
+
+
+def _extension_of(given: ExtensionSettings, declared: Mapping[str, DocumentCollection]) -> FirestoreSource:
+    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+    from calback_assets.sources.bigquery_rows import BigQueryRows
+    from calback_assets.sources.firestore_export import FirestoreExport
+    from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+
+    # Without a location, each query runs where what it reads lies.
+    connect = cache(lambda: client_of(resource_of(given.project, None)))
+    return FirestoreExport(BigQueryCatalog(connect), BigQueryRows(connect), given.project, given.dataset, declared)

@@ -158,6 +158,25 @@ def test_pages_of_a_rest_list_are_one_collection(tmp_path: Path) -> None:
     assert facts(read(tmp_path), "user_id", "flag") == [("a", 1), ("b", None), ("c", None)]
 
 
+def test_the_answers_of_a_rest_query_are_one_collection(tmp_path: Path) -> None:
+    read_at = {"readTime": "2024-03-02T10:00:00Z"}
+    answers = [
+        {"transaction": "AAE="},
+        {"document": rest_user("a", {"flag": {"integerValue": "1"}}), **read_at},
+        {"skippedResults": 1, **read_at},
+        {"document": rest_user("b"), **read_at},
+        {**read_at, "done": True},
+    ]
+    (tmp_path / "userCollection.json").write_text(json.dumps(answers, indent=2))
+    assert facts(read(tmp_path), "user_id", "flag") == [("a", 1), ("b", None)]
+
+
+@pytest.mark.parametrize("content", ["{}", "[]", '[{"readTime": "2024-03-02T10:00:00Z"}]'])
+def test_a_collection_without_documents_is_empty_as_rest_says_it(tmp_path: Path, content: str) -> None:
+    (tmp_path / "userCollection.json").write_text(content)
+    assert facts(read(tmp_path), "user_id") == []
+
+
 def test_a_rest_list_without_its_last_pages_is_refused(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "userCollection.json", [{"documents": [rest_user("a")], "nextPageToken": "x"}])
     assert failure(tmp_path) == (
@@ -266,10 +285,12 @@ def test_two_files_of_a_collection_are_refused_whatever_their_form(tmp_path: Pat
 
 
 PAGE = {"documents": [rest_user("a")]}
+ANSWER = {"document": rest_user("a"), "readTime": "2024-03-02T10:00:00Z"}
 FORMS: dict[str, dict[str, object]] = {
     '{"id", "create_time", "update_time", "data"}': PLAIN,
     '{"name", "fields", "createTime", "updateTime"}': rest_user("r"),
     '{"documents"}': PAGE,
+    '{"document", "readTime"}': ANSWER,
     '{"document_name", "timestamp", "operation", "data"}': CHANGELOG[0],
 }
 
@@ -296,6 +317,8 @@ def test_a_file_that_mixes_forms_is_refused_with_the_line(tmp_path: Path, form: 
         (PAGE | {"documents": MARK}, "not a page of documents and nothing else"),
         (PAGE | {"error": MARK}, "not a page of documents and nothing else"),
         (PAGE | {"documents": [MARK]}, "documents[0]: expected an object"),
+        (ANSWER | {"error": MARK}, "not an answer of runQuery and nothing else"),
+        (ANSWER | {"document": MARK}, "document: expected an object"),
         (
             {"documents": [rest_user("a"), rest_user("b") | {"name": MARK}]},
             "documents[1]: name: not the name of a document of userCollection",
@@ -417,6 +440,7 @@ def in_every_form(found: Documents, collection: str) -> dict[str, str]:
         "typed": plainly(found, typed),
         "rest": rest,
         "pages": [{"documents": [one], "nextPageToken": "x"} for one in rest] + ([{}] if rest else []),
+        "query": [{"document": one, "readTime": rfc_3339(EPOCH)} for one in rest],
         "changelog": as_changelog(found, collection),
     }
     lines = {name: "\r\n".join(map(json.dumps, written)) for name, written in objects.items()}

@@ -306,12 +306,18 @@ def _unset(line: int, problem: str) -> SettingsError:
 
 
 @dataclass(frozen=True)
-class BigQuerySettings:
-    """The warehouse in BigQuery."""
+class BigQueryPlace:
+    """Where BigQuery is asked."""
 
     project: str
-    dataset: str
     location: str
+
+
+@dataclass(frozen=True)
+class BigQuerySettings(BigQueryPlace):
+    """The warehouse in BigQuery."""
+
+    dataset: str
     timeout_seconds: int
     """After which a statement is ended."""
     maximum_bytes_billed: int | None
@@ -358,6 +364,8 @@ class Settings:
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
     """Where the app's own database is; None reads its collections from files."""
+    bigquery_sources: BigQueryPlace | None = None
+    """Where BigQuery is asked for sources, whatever the warehouse; None where none of them is there."""
     ga4_dataset: str | None = None
     """Where Google Analytics writes its export; None reads it from files."""
     access_log_table: str | None = None
@@ -424,6 +432,7 @@ class Settings:
             pseudonym_key=key,
             bigquery=_bigquery(environ, chosen.warehouse) if chosen.warehouse else None,
             firestore_project=_firestore_project(environ, chosen),
+            bigquery_sources=_place(environ, why) if (why := chosen.events or chosen.access_log) else None,
             ga4_dataset=_GA4_DATASET.needed(environ, chosen.events) if chosen.events else None,
             access_log_table=_ACCESS_LOG_TABLE.needed(environ, chosen.access_log) if chosen.access_log else None,
             max_rejected_share=_MAX_REJECTED_SHARE.of(environ, cls.max_rejected_share),
@@ -453,7 +462,7 @@ class _Chosen:
         """Read the choices; a preset makes those that are not made one by one.
 
         Raises:
-            SettingsError: a variable holds what it cannot, or a source cannot be read into that warehouse.
+            SettingsError: a variable holds what it cannot.
         """
         preset = _DEPLOYMENT.of(environ, "local")
 
@@ -468,16 +477,7 @@ class _Chosen:
         documents = why(_DOCUMENTS, "files")
         if is_emulated and _DOCUMENTS.of(environ, None) is None:
             documents = documents or f"{_FIRESTORE_EMULATOR_HOST.name} is set"
-        chosen = cls(
-            why(_WAREHOUSE, "duckdb"), documents, why(_EVENTS, "files"), why(_ACCESS_LOG, "files"), is_emulated
-        )
-        for variable, source in ((_EVENTS, chosen.events), (_ACCESS_LOG, chosen.access_log)):
-            if source and not chosen.warehouse:
-                raise SettingsError(
-                    f"{source}, and {_WAREHOUSE.name} is duckdb, which cannot read from there; set {variable.name} to "
-                    f"files, or {_WAREHOUSE.name} to bigquery"
-                )
-        return chosen
+        return cls(why(_WAREHOUSE, "duckdb"), documents, why(_EVENTS, "files"), why(_ACCESS_LOG, "files"), is_emulated)
 
     @property
     def in_the_cloud(self) -> str | None:
@@ -553,13 +553,18 @@ def _day_of_manifest(name: str, manifest: Mapping[str, object]) -> date | None:
 
 
 def _bigquery(environ: Mapping[str, str], why: str) -> BigQuerySettings:
+    place = _place(environ, why)
     return BigQuerySettings(
-        project=_GCP_PROJECT.needed(environ, why),
+        project=place.project,
+        location=place.location,
         dataset=_BIGQUERY_DATASET.of(environ, "calback"),
-        location=_BIGQUERY_LOCATION.of(environ, "asia-northeast3"),
         timeout_seconds=_BIGQUERY_TIMEOUT_SECONDS.of(environ, 1800),
         maximum_bytes_billed=_BIGQUERY_MAX_BYTES_BILLED.of(environ, None),
     )
+
+
+def _place(environ: Mapping[str, str], why: str) -> BigQueryPlace:
+    return BigQueryPlace(_GCP_PROJECT.needed(environ, why), _BIGQUERY_LOCATION.of(environ, "asia-northeast3"))
 
 
 def _firestore_project(environ: Mapping[str, str], chosen: _Chosen) -> str | None:

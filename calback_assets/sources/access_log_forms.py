@@ -166,6 +166,13 @@ def read(
     }
 
 
+def no_rows() -> str:
+    """A query that has the contract's columns, and no row."""
+    types = {EVENT_DATE: DuckDBPyType("DATE"), "user_id": _TEXT, **KAFKA}
+    columns = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
+    return f"SELECT {columns} WHERE false"
+
+
 def bad_places(form: Form, path: Path, problems: Mapping[int, str], max_bytes: int) -> Iterator[tuple[str, str]]:
     """Where the bad rows of a file stand, and what is wrong with each.
 

@@ -174,6 +174,11 @@ def failure(problem: str) -> str:
     return f"error({literal(_MARK + problem)})"
 
 
+def failing(problem: str) -> str:
+    """As `failure`, for a problem that is an SQL expression itself."""
+    return f"error({literal(_MARK)} || {problem})"
+
+
 def own_message(error: Exception) -> str | None:
     """The problem that `failure` raised; None where the error is DuckDB's own and may quote a value."""
     found = re.search(f"{_MARK}(.*)", str(error))

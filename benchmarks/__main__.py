@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i] [--quick]`."""
 
 import argparse
 import sys
@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 from benchmarks import (
+    bigquery_export,
     bigquery_faults,
     bigquery_partition,
     executor,
@@ -28,6 +29,7 @@ _QUESTIONS: dict[str, ModuleType] = {
     "f": bigquery_partition,
     "g": bigquery_faults,
     "h": firestore_snapshot,
+    "i": bigquery_export,
 }
 
 
@@ -35,7 +37,7 @@ def main() -> None:
     """Answer the questions asked, all of them by default, and publish what was measured at full size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h; all of them by default"
+        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h, i; all of them by default"
     )
     parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
     asked = parser.parse_args()

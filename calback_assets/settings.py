@@ -322,12 +322,18 @@ def _unset(line: int, problem: str) -> SettingsError:
 
 
 @dataclass(frozen=True)
-class BigQuerySettings:
-    """The warehouse in BigQuery."""
+class BigQueryPlace:
+    """Where BigQuery is asked."""
 
     project: str
-    dataset: str
     location: str
+
+
+@dataclass(frozen=True)
+class BigQuerySettings(BigQueryPlace):
+    """The warehouse in BigQuery."""
+
+    dataset: str
     timeout_seconds: int
     """After which a statement is ended."""
     maximum_bytes_billed: int | None
@@ -385,6 +391,8 @@ class Settings:
     """Where the app's own database is; None reads its collections from files."""
     extension: ExtensionSettings | None = None
     """Where the documents' changes are in BigQuery; None reads documents from elsewhere."""
+    bigquery_sources: BigQueryPlace | None = None
+    """Where BigQuery is asked for sources, whatever the warehouse; None where none of them is there."""
     ga4_dataset: str | None = None
     """Where Google Analytics writes its export; None reads it from files."""
     access_log_table: str | None = None
@@ -452,6 +460,7 @@ class Settings:
             bigquery=_bigquery(environ, chosen.warehouse) if chosen.warehouse else None,
             firestore_project=_firestore_project(environ, chosen),
             extension=_extension(environ, chosen),
+            bigquery_sources=_place(environ, why) if (why := chosen.events or chosen.access_log) else None,
             ga4_dataset=_GA4_DATASET.needed(environ, chosen.events) if chosen.events else None,
             access_log_table=_ACCESS_LOG_TABLE.needed(environ, chosen.access_log) if chosen.access_log else None,
             max_rejected_share=_MAX_REJECTED_SHARE.of(environ, cls.max_rejected_share),
@@ -483,7 +492,7 @@ class _Chosen:
         """Read the choices; a preset makes those that are not made one by one.
 
         Raises:
-            SettingsError: a variable holds what it cannot, or a source cannot be read into that warehouse.
+            SettingsError: a variable holds what it cannot.
         """
         preset = _DEPLOYMENT.of(environ, "local")
 
@@ -499,7 +508,7 @@ class _Chosen:
         if has_emulator and choice is None:
             documents = documents or f"{_FIRESTORE_EMULATOR_HOST.name} is set"
         are_exported = choice == "bigquery"
-        chosen = cls(
+        return cls(
             warehouse=why(_WAREHOUSE, "duckdb"),
             documents=documents,
             events=why(_EVENTS, "files"),
@@ -507,13 +516,6 @@ class _Chosen:
             are_exported=are_exported,
             is_emulated=has_emulator and not are_exported,
         )
-        for variable, source in ((_EVENTS, chosen.events), (_ACCESS_LOG, chosen.access_log)):
-            if source and not chosen.warehouse:
-                raise SettingsError(
-                    f"{source}, and {_WAREHOUSE.name} is duckdb, which cannot read from there; set {variable.name} to "
-                    f"files, or {_WAREHOUSE.name} to bigquery"
-                )
-        return chosen
 
     @property
     def in_the_cloud(self) -> str | None:
@@ -608,7 +610,8 @@ class Understanding:
 
 def _otherwise(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, tuple[str, str]]:
     """What holds where a variable is not set, and where that comes from."""
-    bigquery, is_emulated = settings.bigquery, _FIRESTORE_EMULATOR_HOST.name in environ
+    bigquery, place = settings.bigquery, settings.bigquery or settings.bigquery_sources
+    is_emulated = _FIRESTORE_EMULATOR_HOST.name in environ
     of_the_emulator: dict[_Variable[Any], object] = {}
     if is_emulated and settings.firestore_project:
         of_the_emulator[_GCP_PROJECT] = settings.firestore_project
@@ -628,13 +631,14 @@ def _otherwise(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, t
         _TIMEZONE: settings.timezone,
         _MAX_REJECTED_SHARE: settings.max_rejected_share,
         _MAX_LOST_SHARE: settings.max_lost_share,
+        _DOCUMENTS_DATASET: settings.extension and settings.extension.dataset,
         _MAX_LINE_BYTES: settings.max_line_bytes,
         _ACCESS_LOG_USER_FIELD: settings.access_log_user_field,
         _ACCESS_LOG_DATE_FIELD: settings.access_log_date_field,
         _FREQUENT_MIN_DAYS: settings.frequent_min_days,
         _FREQUENT_WINDOW_DAYS: settings.frequent_window_days,
         _BIGQUERY_DATASET: bigquery and bigquery.dataset,
-        _BIGQUERY_LOCATION: bigquery and bigquery.location,
+        _BIGQUERY_LOCATION: place and place.location,
         _BIGQUERY_TIMEOUT_SECONDS: bigquery and bigquery.timeout_seconds,
     }
     origins = {
@@ -705,13 +709,18 @@ def _day_of_manifest(name: str, manifest: Mapping[str, object]) -> date | None:
 
 
 def _bigquery(environ: Mapping[str, str], why: str) -> BigQuerySettings:
+    place = _place(environ, why)
     return BigQuerySettings(
-        project=_GCP_PROJECT.needed(environ, why),
+        project=place.project,
+        location=place.location,
         dataset=_BIGQUERY_DATASET.of(environ, "calback"),
-        location=_BIGQUERY_LOCATION.of(environ, "asia-northeast3"),
         timeout_seconds=_BIGQUERY_TIMEOUT_SECONDS.of(environ, 1800),
         maximum_bytes_billed=_BIGQUERY_MAX_BYTES_BILLED.of(environ, None),
     )
+
+
+def _place(environ: Mapping[str, str], why: str) -> BigQueryPlace:
+    return BigQueryPlace(_GCP_PROJECT.needed(environ, why), _BIGQUERY_LOCATION.of(environ, "asia-northeast3"))
 
 
 def _firestore_project(environ: Mapping[str, str], chosen: _Chosen) -> str | None:

@@ -18,6 +18,7 @@ from calback_assets.settings import (
     LAST_DAY,
     LONGEST_WINDOW_DAYS,
     SOURCES,
+    BigQueryPlace,
     BigQuerySettings,
     ExtensionSettings,
     FirestoreEmulator,
@@ -554,14 +555,20 @@ def test_a_choice_goes_before_the_preset() -> None:
 
 
 @pytest.mark.parametrize("source", ["CALBACK_EVENTS", "CALBACK_ACCESS_LOG"])
-def test_a_source_that_the_warehouse_cannot_read_is_refused(source: str) -> None:
-    kept = {"CALBACK_EVENTS": "files", "CALBACK_ACCESS_LOG": "files", "CALBACK_WAREHOUSE": "duckdb"}
-    with pytest.raises(SettingsError) as error:
-        settings(**GCP, **(kept | {source: "bigquery"}))
-    assert str(error.value) == (
-        f"{source} is bigquery, and CALBACK_WAREHOUSE is duckdb, which cannot read from there; set {source} to files, "
-        "or CALBACK_WAREHOUSE to bigquery"
-    )
+def test_a_source_in_bigquery_goes_into_duckdb_and_needs_to_know_where_bigquery_is_asked(source: str) -> None:
+    kept = {
+        "CALBACK_DOCUMENTS": "files",
+        "CALBACK_EVENTS": "files",
+        "CALBACK_ACCESS_LOG": "files",
+        "CALBACK_WAREHOUSE": "duckdb",
+    }
+    given = GCP | kept | {source: "bigquery"}
+    read = settings(**given)
+    assert read.bigquery is None
+    assert read.bigquery_sources == BigQueryPlace(GCP["CALBACK_GCP_PROJECT"], "asia-northeast3")
+    for missing in ("CALBACK_GCP_PROJECT", "CALBACK_PSEUDONYM_KEY"):
+        with pytest.raises(SettingsError, match=f"^{missing} is not set, and {source} is bigquery; set it to"):
+            settings(**{name: value for name, value in given.items() if name != missing})
 
 
 def test_without_a_token_of_ones_own_each_start_of_dagit_makes_one() -> None:

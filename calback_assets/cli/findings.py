@@ -160,7 +160,7 @@ def of_versions(settings: Settings | None) -> list[Finding]:
 
 
 def _is_in_the_cloud(settings: Settings) -> bool:
-    return any((settings.bigquery, settings.firestore_project, settings.ga4_dataset, settings.access_log_table))
+    return any((settings.bigquery, settings.bigquery_sources, settings.firestore_project, settings.extension))
 
 
 @dataclass(frozen=True)
@@ -453,7 +453,8 @@ def _answer(future: Future[T], deadline: float, settings: Settings) -> T | Calba
 def _explained(error: Exception, settings: Settings) -> CalbackError:
     """An exception that is not ours, without its text, which may quote data."""
     if given := settings.bigquery:
-        from calback_assets.warehouse.bigquery_jobs import FAILURES, explain
+        from calback_assets.sources.bigquery_client import FAILURES
+        from calback_assets.warehouse.bigquery_jobs import explain
 
         if isinstance(error, FAILURES):
             return explain(error, given.project, given.dataset, given.location)

@@ -19,13 +19,13 @@ from calback_assets.settings import Settings
 from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
 from calback_assets.sources.access_log_forms import (
     FILE,
-    KAFKA,
     PLACE,
     PROBLEM,
     Form,
     bad_places,
     form_of,
     longest_of,
+    no_rows,
     rows,
     shapes,
     unreadable,
@@ -170,7 +170,7 @@ class FoundFiles(FoundLog):
                 f"SELECT {columns}\nFROM (\n{group.sql}\n)\nWHERE {PROBLEM} IS NULL AND {EVENT_DATE} = DATE '{day}'"
                 for group in groups
             )
-            or _no_rows(day),
+            or no_rows(),
             explain=lambda error: self._reader.explain(groups, error),
             facts=facts,
         )
@@ -300,8 +300,3 @@ def _day(text: str) -> date | None:
     except ValueError:
         return None
     return day if day.isoformat() == text else None  # fromisoformat also takes 20240314.
-
-
-def _no_rows(day: date) -> str:
-    kafka = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in KAFKA.items())
-    return f"SELECT DATE '{day}' AS {EVENT_DATE}, CAST(NULL AS VARCHAR) AS user_id, {kafka} WHERE false"

@@ -9,6 +9,7 @@ import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,16 @@ from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.errors import SourceError
 from calback_assets.sources.access_log import Fields
-from calback_assets.sources.coercion import exact, identifier, json_type, literal, not_a, object_size, stored_type
+from calback_assets.sources.coercion import (
+    Refuse,
+    exact,
+    identifier,
+    json_type,
+    literal,
+    not_a,
+    object_size,
+    stored_type,
+)
 from calback_assets.sources.data_folder import pattern
 from calback_assets.sources.json_lines import (
     LineProblem,
@@ -110,10 +120,30 @@ def rows(
         SourceError: a column of Parquet is of a type that can never hold what it should.
     """
     types = {name: DuckDBPyType(type_) for name, type_ in form.columns}
-    user, told = _user(types[fields.user], fields, paths[0]), "CAST(NULL AS DATE)"
+    expressions = read(types, fields, zone, folder_day, partial(file_error, paths[0])) | {PLACE: PLACE}
+    selected = ",\n  ".join(f"{expression} AS {identifier(name)}" for name, expression in expressions.items())
+    return f"SELECT\n  {selected}\nFROM {_scan(form, paths, longest, is_strict=is_strict)}"
+
+
+def read(
+    types: Mapping[str, DuckDBPyType], fields: Fields, zone: str, folder_day: str | None, refuse: Refuse
+) -> dict[str, str]:
+    """The expressions that make a row of the contract, and `PROBLEM`, of a row that has columns of these types.
+
+    Args:
+        types: by name; the user's is among them.
+        fields: names of the user's and the day's field.
+        zone: in which a time becomes a day.
+        folder_day: the day of the folder that the rows stand in; None where each row tells its own.
+        refuse: makes the error for what the whole should not be.
+
+    Raises:
+        SourceError: a column is of a type that can never hold what it should.
+    """
+    user, told = _user(types[fields.user], fields, refuse), "CAST(NULL AS DATE)"
     is_told = "false"
     if fields.date in types:
-        told, is_told = _day(types[fields.date], fields, zone, paths[0]), f"{identifier(fields.date)} IS NOT NULL"
+        told, is_told = _day(types[fields.date], fields, zone, refuse), f"{identifier(fields.date)} IS NOT NULL"
     problems = {
         f"{user} = '' OR {identifier(fields.user)} IS NULL": f"{fields.user} is missing",
         f"{user} IS NULL": f"{fields.user} is neither a whole number nor a text",
@@ -125,18 +155,22 @@ def rows(
         problems |= {f"NOT {is_told}": f"{fields.date} is missing", f"{told} IS NULL": f"{fields.date} tells no day"}
     kafka = {name: f"CAST(NULL AS {type_})" for name, type_ in KAFKA.items()}
     for name in kafka.keys() & types.keys():
-        kafka[name] = exact(identifier(name), types[name], KAFKA[name], name=name, path=paths[0])
+        kafka[name] = exact(identifier(name), types[name], KAFKA[name], name=name, refuse=refuse)
         problems[f"{identifier(name)} IS NOT NULL AND ({kafka[name]}) IS NULL"] = not_a(KAFKA[name], name)
     problem = "\n    ".join(f"WHEN {condition} THEN {literal(text)}" for condition, text in problems.items())
-    expressions = {
+    return {
         EVENT_DATE: f"DATE '{folder_day}'" if folder_day else told,
         "user_id": user,
         **kafka,
         PROBLEM: f"CASE\n    {problem}\n  END",
-        PLACE: PLACE,
     }
-    selected = ",\n  ".join(f"{expression} AS {identifier(name)}" for name, expression in expressions.items())
-    return f"SELECT\n  {selected}\nFROM {_scan(form, paths, longest, is_strict=is_strict)}"
+
+
+def no_rows() -> str:
+    """A query that has the contract's columns, and no row."""
+    types = {EVENT_DATE: DuckDBPyType("DATE"), "user_id": _TEXT, **KAFKA}
+    columns = ", ".join(f"CAST(NULL AS {type_}) AS {identifier(name)}" for name, type_ in types.items())
+    return f"SELECT {columns} WHERE false"
 
 
 def bad_places(form: Form, path: Path, problems: Mapping[int, str], max_bytes: int) -> Iterator[tuple[str, str]]:
@@ -221,11 +255,11 @@ def _scan(form: Form, paths: Sequence[Path], longest: int, *, is_strict: bool) -
     )
 
 
-def _user(source: DuckDBPyType, fields: Fields, path: Path) -> str:
+def _user(source: DuckDBPyType, fields: Fields, refuse: Refuse) -> str:
     """The user as a text; NULL where there is none, and where the value can be no user."""
     name = identifier(fields.user)
     if source != _JSON:
-        return exact(name, source, _TEXT, name=fields.user, path=path)
+        return exact(name, source, _TEXT, name=fields.user, refuse=refuse)
     # The JSON type keeps a number's digits, and 1.5 apart from "1.5".
     return (
         f"CASE WHEN regexp_full_match({name}, '-?[0-9]+') THEN CAST({name} AS VARCHAR) "
@@ -233,7 +267,7 @@ def _user(source: DuckDBPyType, fields: Fields, path: Path) -> str:
     )
 
 
-def _day(source: DuckDBPyType, fields: Fields, zone: str, path: Path) -> str:
+def _day(source: DuckDBPyType, fields: Fields, zone: str, refuse: Refuse) -> str:
     """The day that a value tells; NULL where it tells none."""
     name, in_zone = identifier(fields.date), f"CAST(timezone({literal(zone)}, {{}}) AS DATE)"
     if source.id == "date":
@@ -241,7 +275,7 @@ def _day(source: DuckDBPyType, fields: Fields, zone: str, path: Path) -> str:
     if source.id == "timestamp with time zone":
         return in_zone.format(name)
     if source.id.startswith("timestamp"):
-        raise file_error(path, f"column {fields.date} holds times without a time zone, which tell no day for certain")
+        raise refuse(f"column {fields.date} holds times without a time zone, which tell no day for certain")
     text = f"CAST({name} AS VARCHAR)"
     if source == _JSON:
         text = f"CASE WHEN starts_with({name}, '\"') THEN {name} ->> '$' ELSE {text} END"

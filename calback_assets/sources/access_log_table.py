@@ -6,11 +6,19 @@ delivered.
 
 import re
 from collections.abc import Collection
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
 from calback_assets.errors import SettingsError
+from calback_assets.sources import access_log_forms
 from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
+from calback_assets.sources.access_log_days import DayColumn
+from calback_assets.sources.bigquery_rows import BigQueryRows
+from calback_assets.sources.coercion import failing, identifier
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
+from calback_assets.sources.table_copy import TableCopy, copied, query_over
 from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
@@ -18,21 +26,29 @@ from calback_assets.tables.raw import RAW_ACCESS_LOG
 _SETTING = "CALBACK_ACCESS_LOG_TABLE"
 _NAME = re.compile(r"(?P<dataset>.+)\.(?P<table>[\w-]+)")
 _ALIAS = "opens"
-_KAFKA = ("topic", "partition", "offset")
-"""Columns that a connector may be told to keep."""
 
 
 class AccessLogTable:
     """The log's table in BigQuery: the user, the day, and what the connector kept of Kafka's coordinates."""
 
-    def __init__(self, catalog: Catalog, project: str, table: str, fields: Fields = DEFAULT_FIELDS) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        project: str,
+        table: str,
+        timezone: str,
+        fields: Fields = DEFAULT_FIELDS,
+        rows: BigQueryRows | None = None,
+    ) -> None:
         """Asks nothing yet.
 
         Args:
             catalog: tells the columns of the table.
             project: that of the table, where its name tells none.
             table: as `CALBACK_ACCESS_LOG_TABLE` names it: `dataset.table` or `project.dataset.table`.
-            fields: the names of the user's and the day's column; the latter is a DATE.
+            timezone: in which a time becomes a day.
+            fields: the names of the user's and the day's column; the latter is a DATE, or tells a time.
+            rows: reads the table for a warehouse that cannot reach it; None where it is BigQuery's.
 
         Raises:
             SettingsError: `table` names no table.
@@ -44,7 +60,9 @@ class AccessLogTable:
         self._catalog = catalog
         self._dataset = Dataset.named(match["dataset"], project, setting=_SETTING, expected=expected)
         self._table = match["table"]
+        self._zone = ZoneInfo(timezone)
         self._fields = fields
+        self._rows = rows
 
     def look(self, since: date) -> "FoundRows":
         """The days of the table that have rows.
@@ -54,22 +72,40 @@ class AccessLogTable:
         """
         columns = self._catalog.columns(self._dataset, self._table)
         if columns is None:
-            return FoundRows(self._dataset, self._table, None, (), self._fields)
+            return FoundRows(self._dataset, self._table, None, (), self._fields, self._rows)
         log = TableColumns(
             self._dataset, self._table, columns, alias=_ALIAS, required=(self._fields.user, self._fields.date)
         )
-        log.read("DATE", self._fields.date)
-        days = self._catalog.days(self._dataset, self._table, self._fields.date, since)
+        told = DayColumn(self._fields.date, columns[self._fields.date], self._zone)
+        if not told.tells_days:
+            raise self._dataset.problem(
+                self._table, f"column {told.name} is {told.type} where DATE, TIMESTAMP or INT64 is expected"
+            )
+        days = self._catalog.days(self._dataset, self._table, told.day, told.within(since))
         # Rare, and dearer: only where it ends before that does anybody need to know with which day.
-        days = days or self._catalog.days(self._dataset, self._table, self._fields.date, date.min)
-        return FoundRows(self._dataset, self._table, log, days, self._fields)
+        days = days or self._catalog.days(self._dataset, self._table, told.day, told.within(None))
+        return FoundRows(self._dataset, self._table, _Log(log, told), days, self._fields, self._rows)
+
+
+@dataclass(frozen=True)
+class _Log:
+    """A table that is an access log."""
+
+    columns: TableColumns
+    told: DayColumn
 
 
 class FoundRows(FoundLog):
     """The log's table, which is read when a day is asked for."""
 
     def __init__(
-        self, dataset: Dataset, table: str, log: TableColumns | None, days: Collection[date], fields: Fields
+        self,
+        dataset: Dataset,
+        table: str,
+        log: _Log | None,
+        days: Collection[date],
+        fields: Fields,
+        rows: BigQueryRows | None,
     ) -> None:
         """Take what was found; `log` is None where there is no such table."""
         super().__init__(f"table {dataset.name}.{table} in project {dataset.project}", days)
@@ -77,19 +113,47 @@ class FoundRows(FoundLog):
         self._table = table
         self._log = log
         self._fields = fields
+        self._rows = rows
 
-    def day(self, day: date) -> TableQuery:
-        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day."""
-        if self._log is None:
-            return TableQuery(no_rows(RAW_ACCESS_LOG), {"tables": "none"})
-        return TableQuery(self._query(self._log, day), {"tables": self._table})
+    def day(self, day: date) -> FileQuery | TableQuery:
+        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day.
 
-    def _query(self, log: TableColumns, day: date) -> str:
-        user = self._fields.user
-        expressions = {name: log.read(RAW_ACCESS_LOG.column(name).type, name) for name in _KAFKA}
+        Raises:
+            SourceError: the table cannot be read, or is no access log.
+        """
+        facts = {"tables": self._table if self._log else "none"}
+        # Made in either case: what no value of a column can be taken for is refused before any row is read.
+        sql = self._query(self._log, day) if self._log else no_rows(RAW_ACCESS_LOG)
+        if self._rows is None:
+            return TableQuery(sql, facts)
+        part = self._copied(self._rows, self._log, day) if self._log else None
+        return query_over([part] if part else [], access_log_forms.no_rows(), facts)
+
+    def _query(self, log: _Log, day: date) -> str:
+        user, columns = self._fields.user, log.columns
+        expressions = {name: columns.read(RAW_ACCESS_LOG.column(name).type, name) for name in access_log_forms.KAFKA}
         expressions[EVENT_DATE] = f"DATE '{day}'"
-        expressions["user_id"] = log.filled(f"NULLIF({log.read('STRING', user)}, '')", user)
+        expressions["user_id"] = columns.filled(f"NULLIF({columns.read('STRING', user)}, '')", user)
         return (
             f"{select(RAW_ACCESS_LOG, expressions)}\nFROM {self._dataset.table(self._table)} AS {_ALIAS}\n"
-            f"WHERE {log.read('DATE', self._fields.date)} = DATE '{day}'"
+            f"WHERE {_of(day, log.told)}"
         )
+
+    def _copied(self, rows: BigQueryRows, log: _Log, day: date) -> tuple[TableCopy, str] | None:
+        """The table's rows of the day, and the query over them."""
+        names = [self._fields.user, log.told.name, *filter(log.columns.has, access_log_forms.KAFKA)]
+        copy = copied(rows, self._dataset, self._table, names, _of(day, log.told))
+        if copy is None:
+            return None
+        expressions = access_log_forms.read(copy.columns, self._fields, log.told.zone.key, None, copy.refuse)
+        selected = ",\n  ".join(f"{expression} AS {identifier(name)}" for name, expression in expressions.items())
+        columns = ", ".join(identifier(name) for name in RAW_ACCESS_LOG.column_names)
+        problem = access_log_forms.PROBLEM
+        return copy, (
+            f"SELECT {columns}\nFROM (\nSELECT\n  {selected}\nFROM {copy.scan}\n)\n"
+            f"WHERE CASE WHEN {problem} IS NULL THEN {EVENT_DATE} = DATE '{day}' ELSE {failing(problem)} END"
+        )
+
+
+def _of(day: date, told: DayColumn) -> str:
+    return told.within(day, day + timedelta(days=1))

@@ -12,7 +12,8 @@ import fastavro
 from fastavro.schema import SchemaParseException
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.json_lines import Lines, file_error
+from calback_assets.sources.copies import Copy
+from calback_assets.sources.json_lines import file_error, lines_of
 
 _CODECS = ("null", "deflate")
 """BigQuery's third, SNAPPY, needs a library of its own."""
@@ -43,13 +44,13 @@ def avro_objects(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
         raise SourceError(f"{path}: {error.strerror}. Make the file readable.") from None
 
 
-def avro_lines(path: Path, names: Collection[str], max_bytes: int) -> Lines:
+def avro_lines(path: Path, names: Collection[str], max_bytes: int) -> Copy:
     """The named fields of a file's records as JSON lines.
 
     Raises:
         SourceError: as above, or a value that JSON has not, or a record that is too long, or no room for the lines.
     """
-    return Lines(path, "is Avro", _lines(path, names, max_bytes))
+    return lines_of(path, "is Avro", _lines(path, names, max_bytes))
 
 
 def record_error(path: Path, number: int, problem: str) -> SourceError:

@@ -13,11 +13,9 @@ from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.bigquery_client import FAILURES, explain
+from calback_assets.sources.bigquery_client import FAILURES, REQUEST_SECONDS, no_access, no_answer, redacted
 from calback_assets.sources.table_query import Dataset
 
-_TIMEOUT_SECONDS = 60.0
-"""Of one request; the client's own default is to wait for ever."""
 _GOOGLESQL = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 """Types that the service calls by their older names."""
 
@@ -44,14 +42,13 @@ class BigQueryCatalog:
             SourceError: there is no such dataset, or it may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name)
-        try:
-            found = self._client.get_table(reference.table(table), timeout=_TIMEOUT_SECONDS)
-        except NotFound:
-            self._check(dataset, reference)
-            return None
-        except Forbidden:
-            raise _forbidden(dataset) from None
-        return {field.name: _googlesql(field) for field in found.schema}
+        with _asking(dataset):
+            try:
+                found = self._client.get_table(reference.table(table), timeout=REQUEST_SECONDS)
+            except NotFound:
+                self._check(dataset, reference)
+                return None
+            return {field.name: _googlesql(field) for field in found.schema}
 
     def tables(self, dataset: Dataset) -> Collection[str]:
         """The names of all tables of a dataset.
@@ -60,18 +57,20 @@ class BigQueryCatalog:
             SourceError: there is no such dataset, or it may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name)
-        with _explained(dataset, "*"):
+        with _asking(dataset):
             self._check(dataset, reference)
-            return {found.table_id for found in self._client.list_tables(reference, timeout=_TIMEOUT_SECONDS)}
+            return {found.table_id for found in self._client.list_tables(reference, timeout=REQUEST_SECONDS)}
 
-    def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:
-        """The days from `since` on of which a table has rows, by its DATE column; reads that column of those days."""
-        sql = f"SELECT DISTINCT `{column}` AS day FROM {dataset.table(table)} WHERE `{column}` >= DATE '{since}'"
-        try:
-            rows = self._client.query(sql, timeout=_TIMEOUT_SECONDS).result(timeout=_TIMEOUT_SECONDS)
-        except Forbidden:
-            raise _forbidden(dataset) from None
-        return {row.day for row in rows}
+    def days(self, dataset: Dataset, table: str, day: str, where: str) -> Collection[date]:
+        """The days of which a table has rows that a condition leaves; reads the columns of both.
+
+        Raises:
+            SourceError: the table may not be read.
+        """
+        sql = f"SELECT DISTINCT {day} AS day FROM {dataset.table(table)} WHERE {where}"
+        with _asking(dataset):
+            rows = self._client.query(sql, timeout=REQUEST_SECONDS).result(timeout=REQUEST_SECONDS)
+            return {row.day for row in rows}
 
     def is_view(self, dataset: Dataset, table: str) -> bool:
         """Whether a table that is there is a view, which neither streams nor knows how it was.
@@ -80,8 +79,8 @@ class BigQueryCatalog:
             SourceError: it may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
-        with _explained(dataset, table):
-            kind = self._client.get_table(reference, timeout=_TIMEOUT_SECONDS).table_type
+        with _asking(dataset):
+            kind = self._client.get_table(reference, timeout=REQUEST_SECONDS).table_type
         return bool(kind != "TABLE")
 
     def any_of(self, dataset: Dataset, table: str, column: str) -> object:
@@ -91,14 +90,14 @@ class BigQueryCatalog:
             SourceError: the table may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
-        with _explained(dataset, table):
-            found = self._client.get_table(reference, timeout=_TIMEOUT_SECONDS)
+        with _asking(dataset):
+            found = self._client.get_table(reference, timeout=REQUEST_SECONDS)
             if found.table_type == "TABLE":  # For which a query would be billed the whole column.
                 fields = [field for field in found.schema if field.name == column]
-                rows = self._client.list_rows(found, fields, max_results=1, timeout=_TIMEOUT_SECONDS)
+                rows = self._client.list_rows(found, fields, max_results=1, timeout=REQUEST_SECONDS)
             else:
                 sql = f"SELECT `{column}` FROM {dataset.table(table)} LIMIT 1"
-                rows = self._client.query(sql, timeout=_TIMEOUT_SECONDS).result(timeout=_TIMEOUT_SECONDS)
+                rows = self._client.query(sql, timeout=REQUEST_SECONDS).result(timeout=REQUEST_SECONDS)
             return next((row[0] for row in rows), None)
 
     def now(self, dataset: Dataset) -> datetime:
@@ -107,31 +106,37 @@ class BigQueryCatalog:
         Raises:
             SourceError: it does not answer.
         """
-        with _explained(dataset, "*"):
-            query = self._client.query("SELECT CURRENT_TIMESTAMP()", timeout=_TIMEOUT_SECONDS)
+        with _asking(dataset):
+            query = self._client.query("SELECT CURRENT_TIMESTAMP()", timeout=REQUEST_SECONDS)
             now: datetime
-            ((now,),) = query.result(timeout=_TIMEOUT_SECONDS)
+            ((now,),) = query.result(timeout=REQUEST_SECONDS)
         return now
 
     def _check(self, dataset: Dataset, reference: bigquery.DatasetReference) -> None:
         """Tells a table that is not there from a dataset that is not."""
         try:
-            self._client.get_dataset(reference, timeout=_TIMEOUT_SECONDS)
+            self._client.get_dataset(reference, timeout=REQUEST_SECONDS)
         except NotFound:
             raise SourceError(
                 f"{dataset.setting}: dataset {dataset.name} does not exist in project {dataset.project}; "
                 f"set it to {dataset.expected}"
             ) from None
-        except Forbidden:
-            raise _forbidden(dataset) from None
 
 
-def _forbidden(dataset: Dataset) -> SourceError:
-    # The service says the same of a dataset that may not be seen and of one that is not there.
-    return SourceError(
-        f"{dataset.setting}: dataset {dataset.name} in project {dataset.project} may not be read, or does not exist; "
-        "grant the platform's account roles/bigquery.dataViewer on it"
-    )
+@contextmanager
+def _asking(dataset: Dataset) -> Iterator[None]:
+    try:
+        yield
+    except FAILURES as error:
+        if problem := no_access(error) or no_answer(error):
+            raise SourceError(problem) from None
+        if isinstance(error, Forbidden):
+            # The service says the same of a dataset that may not be seen and of one that is not there.
+            raise SourceError(
+                f"{dataset.setting}: dataset {dataset.name} in project {dataset.project} may not be read, or does not "
+                "exist; grant the platform's account roles/bigquery.dataViewer on it"
+            ) from None
+        raise SourceError(f"dataset {dataset.name}: BigQuery refuses the question: {redacted(error)}") from None
 
 
 def _googlesql(field: bigquery.SchemaField) -> str:
@@ -140,11 +145,3 @@ def _googlesql(field: bigquery.SchemaField) -> str:
     else:
         type_ = _GOOGLESQL.get(field.field_type, field.field_type)
     return f"ARRAY<{type_}>" if field.mode == "REPEATED" else type_
-
-
-@contextmanager
-def _explained(dataset: Dataset, table: str) -> Iterator[None]:
-    try:
-        yield
-    except FAILURES as error:
-        raise explain(error, dataset, table) from None

@@ -6,14 +6,17 @@ line. Which columns are read from which file is for the sources to say.
 """
 
 import re
+from collections.abc import Callable
 from functools import cache
-from pathlib import Path
+from typing import TypeAlias
 
 from duckdb.sqltypes import DuckDBPyType
 from sqlglot import exp
 
-from calback_assets.sources.json_lines import file_error
+from calback_assets.errors import SourceError
 
+Refuse: TypeAlias = Callable[[str], SourceError]
+"""Makes the error for a file or table that is not what it should be, of what is wrong with it."""
 _NARROW_INTEGERS = frozenset({"tinyint", "smallint", "integer", "utinyint", "usmallint", "uinteger"})
 _WIDE_INTEGERS = frozenset({"ubigint", "hugeint", "uhugeint"})
 _INTEGER_TEXT = "-?[0-9]{1,19}"
@@ -45,7 +48,7 @@ def json_type(target: DuckDBPyType) -> DuckDBPyType:
     return DuckDBPyType("VARCHAR") if target.id in ("bigint", "boolean") else target
 
 
-def coerce(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, path: Path) -> str:
+def coerce(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, refuse: Refuse) -> str:
     """An SQL expression that is `value`, of type `source`, as `target`; it raises rather than change a value.
 
     Args:
@@ -53,7 +56,7 @@ def coerce(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str,
         source: its type.
         target: the type to come to.
         name: of the column, for messages.
-        path: of the file, for messages.
+        refuse: makes the error of what is wrong with the whole.
 
     Raises:
         SourceError: no value of type `source` can be taken for a `target`.
@@ -63,15 +66,15 @@ def coerce(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str,
     if source.id == "null":
         return f"CAST(NULL AS {target})"
     if target.id == source.id == "list":
-        item = coerce("x", _item(source), _item(target), name=name, path=path)
+        item = coerce("x", _item(source), _item(target), name=name, refuse=refuse)
         return f"list_transform({value}, lambda x: {item})"
     if target.id == source.id == "struct":
-        return _coerce_struct(value, source, target, name=name, path=path)
-    taken = exact(value, source, target, name=name, path=path)
+        return _coerce_struct(value, source, target, name=name, refuse=refuse)
+    taken = exact(value, source, target, name=name, refuse=refuse)
     return f"CASE WHEN {value} IS NOT NULL THEN coalesce({taken}, {failure(not_a(target, name))}) END"
 
 
-def exact(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, path: Path) -> str:
+def exact(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, refuse: Refuse) -> str:
     """An SQL expression that is a `value` which is no list or struct, as `coerce`, but NULL where that would raise.
 
     Raises:
@@ -81,16 +84,16 @@ def exact(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, 
         return f"CAST(NULL AS {target})"
     taken = value if source == target else _exact(value, source.id, target.id)
     if taken is None:
-        raise file_error(path, f"column {name} is {source.id.upper()} where {target.id.upper()} is expected")
+        raise refuse(f"column {name} is {source.id.upper()} where {target.id.upper()} is expected")
     return taken
 
 
-def _coerce_struct(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, path: Path) -> str:
+def _coerce_struct(value: str, source: DuckDBPyType, target: DuckDBPyType, *, name: str, refuse: Refuse) -> str:
     found = fields_of(source)
     parts = (
         f"{identifier(field)} := "
         + (
-            coerce(f"{value}.{identifier(field)}", found[field], type_, name=f"{name}.{field}", path=path)
+            coerce(f"{value}.{identifier(field)}", found[field], type_, name=f"{name}.{field}", refuse=refuse)
             if field in found
             else f"CAST(NULL AS {type_})"
         )
@@ -169,6 +172,11 @@ def not_a(target: DuckDBPyType, name: str) -> str:
 def failure(problem: str) -> str:
     """An SQL expression that raises `problem`, so that `own_message` finds it again."""
     return f"error({literal(_MARK + problem)})"
+
+
+def failing(problem: str) -> str:
+    """As `failure`, for a problem that is an SQL expression itself."""
+    return f"error({literal(_MARK)} || {problem})"
 
 
 def own_message(error: Exception) -> str | None:

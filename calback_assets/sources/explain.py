@@ -26,8 +26,10 @@ def explanation(
     """
     for path, query in queries.items():
         problem = None if path.suffix.lower() == ".parquet" else _first(line_problems(path))
-        if problem := problem or _engine_problem(path, query):
+        if problem:
             return problem
+        if found := engine_problem(query):
+            return file_error(path, found)
     names = ", ".join(str(path) for path in queries) or "no file"
     return SourceError(
         f"{names}: each file can be read, but the query over them failed ({type(error).__name__}). "
@@ -42,11 +44,12 @@ def _first(problems: Iterator[SourceError]) -> SourceError | None:
         return unreadable
 
 
-def _engine_problem(path: Path, query: str) -> SourceError | None:
+def engine_problem(query: str) -> str | None:
+    """What keeps DuckDB from running a query to its end; None where nothing does."""
     with duckdb.connect() as connection:
         try:
             for _ in connection.sql(query).to_arrow_reader():
                 pass
         except (duckdb.Error, OSError) as error:  # Arrow's reader says it with an error of the system's.
-            return file_error(path, own_message(error) or "damaged, DuckDB cannot read it to its end")
+            return own_message(error) or "damaged, DuckDB cannot read it to its end"
     return None

@@ -1,6 +1,7 @@
 """App events from the Google Analytics 4 export where Google writes it: a dataset of BigQuery, a table for each day.
 
-How each export table's own columns become those of `raw_events` belongs here. What the events mean does not.
+Which of its tables and columns are read for a day, and how these become those of `raw_events` where BigQuery is the
+warehouse, belongs here. What the events mean does not.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,6 +9,9 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from calback_assets.errors import SourceError
+from calback_assets.sources import ga4_columns
+from calback_assets.sources.bigquery_rows import BigQueryRows
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4 import (
     FIELDS,
     OURS,
@@ -19,18 +23,27 @@ from calback_assets.sources.ga4 import (
     timestamps_of,
 )
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
+from calback_assets.sources.table_copy import TableCopy, copied, query_over
 from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
 _ALIAS = "events"
+_PLACES = {name: FIELDS.get(name, (name,)) for name in RAW_EVENTS.column_names if name not in OURS}
+"""Where each column stands in the export."""
 
 
 class Ga4Export:
     """The export's tables in BigQuery: `events_YYYYMMDD`, `events_fresh_YYYYMMDD` and `events_intraday_YYYYMMDD`."""
 
     def __init__(
-        self, catalog: Catalog, project: str, dataset: str, timezone: str, now: Callable[[], datetime]
+        self,
+        catalog: Catalog,
+        project: str,
+        dataset: str,
+        timezone: str,
+        now: Callable[[], datetime],
+        rows: BigQueryRows | None = None,
     ) -> None:
         """Asks nothing yet.
 
@@ -40,6 +53,7 @@ class Ga4Export:
             dataset: holds the export, as `CALBACK_GA4_DATASET` names it: `dataset` or `project.dataset`.
             timezone: what a day is.
             now: the current time, with its zone; tells whether a table may still be rewritten.
+            rows: reads the tables for a warehouse that cannot reach them; None where it is BigQuery's.
 
         Raises:
             SettingsError: `dataset` names no dataset.
@@ -50,6 +64,7 @@ class Ga4Export:
         )
         self._zone = ZoneInfo(timezone)
         self._now = now
+        self._rows = rows
 
     def look(self, _since: date) -> "FoundTables":
         """The tables that are there.
@@ -59,7 +74,7 @@ class Ga4Export:
         """
         tables = map(table_named, self._catalog.tables(self._dataset))
         found = {table: table.name for table in tables if table}
-        return FoundTables(self._catalog, self._dataset, found, self._zone, self._now)
+        return FoundTables(self._catalog, self._dataset, found, self._zone, self._now, self._rows)
 
 
 class FoundTables(FoundExport[str]):
@@ -72,6 +87,7 @@ class FoundTables(FoundExport[str]):
         found: Mapping[ExportTable, str],
         zone: ZoneInfo,
         now: Callable[[], datetime],
+        rows: BigQueryRows | None,
     ) -> None:
         """Take what was found."""
         super().__init__(f"dataset {dataset.name} in project {dataset.project}", found)
@@ -79,22 +95,23 @@ class FoundTables(FoundExport[str]):
         self._dataset = dataset
         self._zone = zone
         self._now = now
+        self._rows = rows
 
-    def day(self, day: date) -> TableQuery:
+    def day(self, day: date) -> FileQuery | TableQuery:
         """The events of one day as `raw_events`.
 
         Raises:
             SourceError: the dataset cannot be read, or a table in it is none of the export's or has gone meanwhile.
         """
         tables = [table for table, _ in self.of(day)]
-        queries = [self._query(table, self._columns(table), day) for table in tables]
-        return TableQuery(
-            sql="\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS),
-            facts={
-                "tables": ", ".join(table.name for table in tables) or "none",
-                "kinds": self.kinds(day),
-            },
-        )
+        facts = {"tables": ", ".join(table.name for table in tables) or "none", "kinds": self.kinds(day)}
+        columns = {table: self._columns(table) for table in tables}
+        # Made in either case: what no value of a column can be taken for is refused before any row is read.
+        queries = [self._query(table, columns[table], day) for table in tables]
+        if self._rows is None:
+            return TableQuery("\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS), facts)
+        parts = [part for table in tables if (part := self._copied(self._rows, table, columns[table], day))]
+        return query_over(parts, ga4_columns.no_rows(), facts)
 
     def _columns(self, table: ExportTable) -> Mapping[str, str]:
         columns = self._catalog.columns(self._dataset, table.name)
@@ -103,18 +120,37 @@ class FoundTables(FoundExport[str]):
         return columns
 
     def _query(self, table: ExportTable, columns: Mapping[str, str], day: date) -> str:
-        export = TableColumns(self._dataset, table.name, columns, alias=_ALIAS, required=REQUIRED)
-        expressions = {
-            column.name: export.read(column.type, *FIELDS.get(column.name, (column.name,)))
-            for column in RAW_EVENTS.columns
-            if column.name not in OURS
-        }
+        export = self._export(table, columns)
+        expressions = {name: export.read(RAW_EVENTS.column(name).type, *place) for name, place in _PLACES.items()}
         timestamp = export.filled(expressions[TIMESTAMP], TIMESTAMP)
         expressions |= {name: export.filled(expressions[name], name) for name in REQUIRED if name != TIMESTAMP}
         start, end = timestamps_of(day, self._zone)
         expressions[EVENT_DATE] = f"DATE '{day}'"
-        expressions["is_final"] = str(table.is_final(self._now().astimezone(self._zone).date())).upper()
+        expressions["is_final"] = str(self._is_final(table)).upper()
         return (
             f"{select(RAW_EVENTS, expressions)}\nFROM {self._dataset.table(table.name)} AS {_ALIAS}\n"
             f"WHERE {timestamp} >= {start} AND {timestamp} < {end}"
         )
+
+    def _copied(
+        self, rows: BigQueryRows, table: ExportTable, columns: Mapping[str, str], day: date
+    ) -> tuple[TableCopy, str] | None:
+        """The table's events of the day, and the query over them."""
+        export = self._export(table, columns)
+        names = [".".join(place) for place in _PLACES.values() if export.has(*place)]
+        where = ""
+        if columns[TIMESTAMP] == "INT64":  # Other types are cut by the query alone.
+            start, end = timestamps_of(day, self._zone)
+            # An event without a time is no day's, and an error as in a file.
+            where = f"({TIMESTAMP} >= {start} AND {TIMESTAMP} < {end}) OR {TIMESTAMP} IS NULL"
+        copy = copied(rows, self._dataset, table.name, names, where)
+        if copy is None:
+            return None
+        is_final = self._is_final(table)
+        return copy, ga4_columns.select(copy.scan, copy.columns, day, self._zone, copy.refuse, is_final=is_final)
+
+    def _export(self, table: ExportTable, columns: Mapping[str, str]) -> TableColumns:
+        return TableColumns(self._dataset, table.name, columns, alias=_ALIAS, required=REQUIRED)
+
+    def _is_final(self, table: ExportTable) -> bool:
+        return table.is_final(self._now().astimezone(self._zone).date())

@@ -1,13 +1,13 @@
 """App events from files of the Google Analytics 4 export, as BigQuery extracts its tables.
 
-Which export tables hold a day, and how each file's own columns become those of `raw_events`, belongs here.
-What the events mean does not.
+Which files hold a day, and how each is scanned, belongs here. How its columns become those of `raw_events` does not,
+nor what the events mean.
 """
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache, cached_property, lru_cache
+from functools import cache, cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -20,31 +20,25 @@ from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.avro import avro_lines, avro_objects, record_error
 from calback_assets.sources.coercion import (
-    coerce,
-    failure,
-    fields_of,
     identifier,
     json_type,
     literal,
     mismatch,
     object_size,
-    stored_type,
 )
+from calback_assets.sources.copies import Copy
 from calback_assets.sources.data_folder import named, pattern, refuse_two, sound_entries
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4 import (
-    FIELDS,
-    OURS,
     REQUIRED,
     TIMESTAMP,
     ExportTable,
     FoundExport,
     table_named,
-    timestamps_of,
 )
+from calback_assets.sources.ga4_columns import is_missing, no_rows, select, wanted
 from calback_assets.sources.json_lines import (
-    Lines,
     file_error,
     has_mark,
     json_objects,
@@ -52,8 +46,6 @@ from calback_assets.sources.json_lines import (
     longest_line,
     unmarked,
 )
-from calback_assets.tables.contract import EVENT_DATE
-from calback_assets.tables.raw import RAW_EVENTS
 
 _ENDING = r"\.(parquet|avro|(json|jsonl|ndjson)(\.gz)?)"
 _FILE = re.compile(rf"(?P<table>events_.*?)([-_.]?\d{{12}})?{_ENDING}", re.ASCII)
@@ -152,7 +144,7 @@ class FoundFiles(FoundExport[Files]):
         self._zone = zone
         self._now = now
         self._max_line_bytes = max_line_bytes
-        self._copies = WeakValueDictionary[Path, Lines]()
+        self._copies = WeakValueDictionary[Path, Copy]()
 
     def day(self, day: date) -> FileQuery:
         """The events of one day as `raw_events`.
@@ -169,7 +161,7 @@ class FoundFiles(FoundExport[Files]):
             return explanation(queries, lambda path: _problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(self._query(files, table, day, copies) for table, files in tables) or _no_rows(),
+            sql="\nUNION ALL\n".join(self._query(files, table, day, copies) for table, files in tables) or no_rows(),
             explain=explain,
             facts={
                 "files": ", ".join(_read(table, files) for table, files in tables) or "none",
@@ -182,19 +174,18 @@ class FoundFiles(FoundExport[Files]):
         """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
         return duckdb.connect()
 
-    def _copy(self, path: Path) -> Lines | None:
+    def _copy(self, path: Path) -> Copy | None:
         """What DuckDB reads in the file's place; None where it reads the file."""
         copy = self._copies.get(path)
         if copy is None and _is_avro(path):
-            copy = avro_lines(path, _wanted(), self._max_line_bytes)
+            copy = avro_lines(path, wanted(), self._max_line_bytes)
         elif copy is None and not _is_parquet(path) and has_mark(path):
             copy = unmarked(path, self._max_line_bytes)
         if copy is not None:
             self._copies[path] = copy
         return copy
 
-    def _query(self, files: Files, table: ExportTable, day: date, copies: Mapping[Path, Lines]) -> str:
-        start, end = timestamps_of(day, self._zone)
+    def _query(self, files: Files, table: ExportTable, day: date, copies: Mapping[Path, Copy]) -> str:
         is_final = table.is_final(self._now().astimezone(self._zone).date())
         selects = []
         if _is_parquet(files[0]):
@@ -204,14 +195,9 @@ class FoundFiles(FoundExport[Files]):
             longest = _longest_line(read, _modified(read), self._max_line_bytes)
             scans = [(files[0], _json_columns(), _json_scan(read, longest))]
         for path, columns, scan in scans:
-            expressions = _expressions(path, columns)
-            timestamp = expressions[TIMESTAMP]
-            if not _is_parquet(path):  # Parquet's own statistics have told already that none is missing.
-                timestamp = f"coalesce({timestamp}, {failure(_missing(TIMESTAMP))})"
-            expressions[EVENT_DATE] = f"DATE '{day}'"
-            expressions["is_final"] = str(is_final).lower()
-            selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
-            selects.append(f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}")
+            # Parquet's own statistics have told already that no timestamp is missing.
+            refuse, is_timed = partial(file_error, path), _is_parquet(path)
+            selects.append(select(scan, columns, day, self._zone, refuse, is_final=is_final, is_timed=is_timed))
         return "\nUNION ALL\n".join(selects)
 
 
@@ -262,22 +248,8 @@ def _is_avro(path: Path) -> bool:
 
 
 @cache
-def _wanted() -> Mapping[str, DuckDBPyType]:
-    """The columns of the export that are read, in the types in which they are stored."""
-    structs: dict[str, list[str]] = {}
-    wanted: dict[str, DuckDBPyType] = {}
-    for column in RAW_EVENTS.columns:
-        if column.name in FIELDS:
-            struct, field = FIELDS[column.name]
-            structs.setdefault(struct, []).append(f"{identifier(field)} {stored_type(column.type)}")
-        elif column.name not in OURS:
-            wanted[column.name] = stored_type(column.type)
-    return wanted | {struct: DuckDBPyType(f"STRUCT({', '.join(fields)})") for struct, fields in structs.items()}
-
-
-@cache
 def _json_columns() -> Mapping[str, DuckDBPyType]:
-    return {name: json_type(type_) for name, type_ in _wanted().items()}
+    return {name: json_type(type_) for name, type_ in wanted().items()}
 
 
 @lru_cache(maxsize=8)  # As below.
@@ -333,41 +305,8 @@ def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[s
     if missing:
         raise file_error(path, f"no column {missing[0]}, which every GA4 export has")
     if nulls and nulls[0]:
-        raise file_error(path, f"{_missing(TIMESTAMP)} in {nulls[0]} rows")
+        raise file_error(path, f"{is_missing(TIMESTAMP)} in {nulls[0]} rows")
     return columns
-
-
-def _expressions(path: Path, columns: Mapping[str, DuckDBPyType]) -> dict[str, str]:
-    """The SQL that reads each column of the contract from a file that has these columns."""
-    expressions = {}
-    for column in RAW_EVENTS.columns:
-        if column.name in OURS:
-            continue
-        target = stored_type(column.type)
-        source_name, *field = FIELDS.get(column.name, (column.name,))
-        source, value, name = columns.get(source_name), identifier(source_name), source_name
-        if field and source is not None:
-            if source.id not in ("struct", "null"):
-                raise file_error(path, f"column {source_name} is {source.id.upper()} where STRUCT is expected")
-            source = fields_of(source).get(field[0]) if source.id == "struct" else None
-            value, name = f"{value}.{identifier(field[0])}", f"{source_name}.{field[0]}"
-        if source is None:
-            expressions[column.name] = f"CAST(NULL AS {target})"
-            continue
-        expression = coerce(value, source, target, name=name, path=path)
-        if column.name in REQUIRED and column.name != TIMESTAMP:
-            expression = f"coalesce({expression}, {failure(_missing(name))})"
-        expressions[column.name] = expression
-    return expressions
-
-
-def _no_rows() -> str:
-    columns = (f"CAST(NULL AS {stored_type(c.type)}) AS {identifier(c.name)}" for c in RAW_EVENTS.columns)
-    return f"SELECT {', '.join(columns)} WHERE false"
-
-
-def _missing(name: str) -> str:
-    return f"{name} is missing"
 
 
 def _problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
@@ -376,9 +315,9 @@ def _problems(path: Path, max_bytes: int) -> Iterator[SourceError]:
     else:
         rows, error = json_objects(path, max_bytes, half_characters=False), line_error
     for number, row in rows:
-        for name, type_ in _wanted().items():
+        for name, type_ in wanted().items():
             if problem := mismatch(row.get(name), type_, name):
                 yield error(path, number, problem)
         for name in REQUIRED:
             if row.get(name) is None:
-                yield error(path, number, _missing(name))
+                yield error(path, number, is_missing(name))

@@ -6,9 +6,6 @@ first offending line has to be found. What a line must hold is for the source to
 
 import gzip
 import json
-import os
-import tempfile
-import weakref
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator
@@ -19,53 +16,38 @@ from pathlib import Path
 import orjson
 
 from calback_assets.errors import SourceError
+from calback_assets.sources.copies import Copy
 
 UNREADABLE = (EOFError, zlib.error, OSError)
 """What may come of reading; `unreadable` makes one of ours of it."""
 _CHUNK = 2**20
 
 
-class Lines:
+def lines_of(path: Path, why: str, lines: Iterable[bytes]) -> Copy:
     """JSON lines made from a file that DuckDB does not read as it is.
 
-    They stand in no folder, and are gone with this object, however the process ends.
+    Args:
+        path: of the file.
+        why: what keeps DuckDB from it, for messages.
+        lines: what it holds, an object each.
+
+    Raises:
+        SourceError: there is no room for them.
     """
-
-    path: Path
-    """Where this process reads them."""
-
-    def __init__(self, path: Path, why: str, lines: Iterable[bytes]) -> None:
-        """Write the lines.
-
-        Args:
-            path: of the file.
-            why: what keeps DuckDB from it, for messages.
-            lines: what it holds, an object each.
-
-        Raises:
-            SourceError: there is no room for them.
-        """
-        try:
-            with tempfile.TemporaryFile() as copy:
-                copy.writelines(lines)
-                copy.flush()
-                descriptor = os.dup(copy.fileno())
-        except OSError as error:
-            raise SourceError(
-                f"{path}: {why}, and no copy for DuckDB can be written to {tempfile.gettempdir()} "
-                f"({error.strerror}). Make room there, or export the file as Parquet."
-            ) from None
-        weakref.finalize(self, os.close, descriptor)
-        self.path = Path(f"/proc/self/fd/{descriptor}")
+    return Copy(
+        lambda copy: copy.writelines(lines),
+        f"{path}: {why}, and no copy for DuckDB can",
+        ", or export the file as Parquet",
+    )
 
 
-def unmarked(path: Path, max_bytes: int) -> Lines:
+def unmarked(path: Path, max_bytes: int) -> Copy:
     """A file's lines without the byte-order mark before them.
 
     Raises:
         SourceError: a line is too long, the file cannot be read to its end, or there is no room for the copy.
     """
-    return Lines(path, "begins with a byte-order mark", (line for _, line in numbered_lines(path, max_bytes)))
+    return lines_of(path, "begins with a byte-order mark", (line for _, line in numbered_lines(path, max_bytes)))
 
 
 def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterator[tuple[int, dict[str, object]]]:

@@ -62,6 +62,13 @@ class TableColumns:
             value, name, source = f"{value}.{_quoted(field)}", f"{name}.{field}", _fields(source).get(field)
         return _null(target) if source is None else self._coerce(value, source, _parsed(target), name)
 
+    def has(self, name: str, *fields: str) -> bool:
+        """Whether the table has a column, and this field within it."""
+        source = self._type(name)
+        for field in fields:
+            source = _fields(source).get(field) if source is not None else None
+        return source is not None
+
     def filled(self, value: str, name: str) -> str:
         """The value, whose NULL ends the query with an error that names the column."""
         return f"IFNULL({value}, {self._failure(f'{name} is missing')})"

@@ -68,8 +68,18 @@ class Catalog(Protocol):
             SourceError: there is no such dataset, or it may not be read.
         """
 
-    def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:
-        """The days from `since` on of which a table has rows, by its DATE column."""
+    def days(self, dataset: Dataset, table: str, day: str, where: str) -> Collection[date]:
+        """The days of which a table has rows that a condition leaves.
+
+        Args:
+            dataset: that of the table.
+            table: its name.
+            day: that of a row, as GoogleSQL.
+            where: the condition, as GoogleSQL.
+
+        Raises:
+            SourceError: the table may not be read.
+        """
 
     def columns(self, dataset: Dataset, table: str) -> Mapping[str, str] | None:
         """The GoogleSQL type of each column, STRUCT and ARRAY spelled out; None where there is no such table.

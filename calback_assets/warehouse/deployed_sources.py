@@ -11,12 +11,10 @@ from functools import cache
 from calback_assets.settings import ExtensionSettings, Settings
 from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
-from calback_assets.sources.access_log_table import AccessLogTable
 from calback_assets.sources.daily import DailySource
 from calback_assets.sources.data_folder import DataFolder, Reads
 from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, collections
 from calback_assets.sources.firestore_files import FirestoreFiles
-from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.intake import Sources
@@ -58,16 +56,26 @@ def sources_of(settings: Settings) -> Sources:
             settings.max_line_bytes,
         )
         readers["access_log"] = AccessLogFiles.reads
-    if settings.bigquery:
+    if settings.bigquery_sources:
+        from calback_assets.sources.access_log_table import AccessLogTable
         from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+        from calback_assets.sources.bigquery_rows import BigQueryRows
+        from calback_assets.sources.ga4_export import Ga4Export
         from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
 
-        given = settings.bigquery
-        catalog = BigQueryCatalog(lambda: client_of(resource_of(given.project, given.location)))
+        place = settings.bigquery_sources
+        connect = cache(lambda: client_of(resource_of(place.project, place.location)))
+        catalog = BigQueryCatalog(connect)
+        # A warehouse in BigQuery reads their tables itself.
+        rows = None if settings.bigquery else BigQueryRows(connect)
         if settings.ga4_dataset:
-            daily[RAW_EVENTS.name] = Ga4Export(catalog, given.project, settings.ga4_dataset, settings.timezone, now)
+            daily[RAW_EVENTS.name] = Ga4Export(
+                catalog, place.project, settings.ga4_dataset, settings.timezone, now, rows
+            )
         if settings.access_log_table:
-            daily[RAW_ACCESS_LOG.name] = AccessLogTable(catalog, given.project, settings.access_log_table, fields)
+            daily[RAW_ACCESS_LOG.name] = AccessLogTable(
+                catalog, place.project, settings.access_log_table, settings.timezone, fields, rows
+            )
     return Sources(
         documents, declared, daily, DataFolder(settings.data_dir, readers) if any(readers.values()) else None
     )

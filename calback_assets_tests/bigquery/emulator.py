@@ -20,9 +20,11 @@ import grpc
 import sqlglot
 from bqemulator.api.routes import upload
 from bqemulator.config import LogLevel, PersistenceMode, Settings
+from bqemulator.grpc_api import read_servicer
 from bqemulator.server import EmulatorServer
 from bqemulator.sql import parameters as query_parameters
 from bqemulator.storage.engine import DuckDBEngine
+from bqemulator.streaming import read_session
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
@@ -80,6 +82,10 @@ def running_emulator() -> Iterator[Emulator]:
             patch.object(DuckDBEngine, "execute", _execute),
             patch.object(Dialect, "generator", _generator),
             patch.object(sqlglot, "parse_one", _parse_one),
+            # Of a field in a struct, the emulator's Storage API knows nothing.
+            patch.object(read_servicer, "_COLUMN_NAME_RE", re.compile(r"[\w.]+\Z")),
+            patch.object(read_servicer, "_build_read_sql", _read_sql),
+            patch.object(read_session, "_project_columns", lambda rows, _: rows),
             # A parameter of bytes is sent in base64, in which the emulator would leave it.
             patch.dict(query_parameters._SCALAR_CONVERTERS, {"BYTES": base64.b64decode}),
         ):
@@ -94,6 +100,25 @@ def running_emulator() -> Iterator[Emulator]:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_STOP_SECONDS)
         loop.close()
+
+
+_read_all_sql = read_servicer._build_read_sql
+
+
+def _read_sql(table: str, names: list[str] | None, *given: Any, **options: Any) -> str:
+    """What the Storage API reads: whole columns, and structs of those fields alone that are asked for."""
+    sql = _read_all_sql(table, None, *given, **options)
+    fields: dict[str, list[str]] = {}
+    for name in names or []:
+        column, *field = name.split(".")
+        fields.setdefault(column, []).extend(field)
+    columns = [
+        f'struct_pack({", ".join(f"{field} := {column}.{field}" for field in of_column)}) AS "{column}"'
+        if of_column
+        else f'"{column}"'
+        for column, of_column in fields.items()
+    ]
+    return sql.replace("SELECT *", f"SELECT {', '.join(columns)}", 1) if columns else sql
 
 
 _execute_as_it_is = DuckDBEngine.execute

@@ -33,7 +33,7 @@ class Columns:
     def tables(self, dataset: Dataset) -> Collection[str]:  # noqa: ARG002
         return self._tables.keys()
 
-    def days(self, dataset: Dataset, table: str, column: str, since: date) -> Collection[date]:  # noqa: ARG002
+    def days(self, dataset: Dataset, table: str, day: str, where: str) -> Collection[date]:  # noqa: ARG002
         return ()
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
-from sqlglot import exp
 
 from calback_assets.errors import SettingsError, SourceError
 from calback_assets.sources.access_log import Fields
@@ -18,12 +17,13 @@ from calback_assets_tests.sources.helpers import MARK
 from calback_assets_tests.sources.tables import PROJECT, Columns, Tables, scans
 
 DAY = date(2024, 3, 14)
+SEOUL = "Asia/Seoul"
 BARE = {"userId": "INT64", "date": "DATE"}
 EXPECTED = "<dataset>.<table> of a table with a column userId, partitioned by its column date"
 
 
 def query(columns: Mapping[str, str], table: str = "ops.opens") -> TableQuery:
-    return AccessLogTable(Columns(opens=columns), PROJECT, table).look(DAY).day(DAY)
+    return AccessLogTable(Columns(opens=columns), PROJECT, table, SEOUL).look(DAY).day(DAY)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,10 @@ def test_one_table_is_read_and_only_the_partition_of_the_day(name: str, full_nam
     (select,) = scans(found).values()
     assert select.named_selects == list(RAW_ACCESS_LOG.column_names)
     condition = select.args["where"].this
-    assert isinstance(condition, exp.EQ)
-    assert condition.sql(dialect="bigquery") == "opens.`date` = CAST('2024-03-14' AS DATE)"
+    assert (
+        condition.sql(dialect="bigquery")
+        == "`date` >= CAST('2024-03-14' AS DATE) AND `date` < CAST('2024-03-15' AS DATE)"
+    )
     assert found.facts == {"tables": "opens"}
 
 
@@ -54,7 +56,7 @@ def test_a_table_that_cannot_be_one_is_an_error_of_the_setting(name: str) -> Non
     [
         ({"date": "DATE"}, "no column userId, which every row must have"),
         ({"userId": "INT64"}, "no column date, which every row must have"),
-        (BARE | {"date": "STRING"}, "column date is STRING where DATE is expected"),
+        (BARE | {"date": "STRING"}, "column date is STRING where DATE, TIMESTAMP or INT64 is expected"),
         (BARE | {"userId": "FLOAT64"}, "column userId is FLOAT64 where STRING is expected"),
         (BARE | {"userId": "STRUCT<id INT64>"}, "column userId is STRUCT where STRING is expected"),
         (BARE | {"offset": "TIMESTAMP"}, "column offset is TIMESTAMP where INT64 is expected"),
@@ -67,7 +69,7 @@ def test_a_table_that_is_no_access_log_is_an_error(columns: dict[str, str], prob
 
 
 def source(tables: Tables) -> AccessLogTable:
-    return AccessLogTable(BigQueryCatalog(lambda: tables.client), PROJECT, f"{tables.dataset}.opens")
+    return AccessLogTable(BigQueryCatalog(lambda: tables.client), PROJECT, f"{tables.dataset}.opens", SEOUL)
 
 
 def read(tables: Tables) -> list[dict[str, Any]]:
@@ -139,7 +141,7 @@ def test_a_row_that_cannot_be_taken_ends_the_query_and_is_not_quoted(
 def test_the_columns_bear_the_names_that_the_settings_give(tables: Tables) -> None:
     tables.add("opens", {"member id": "INT64", "day": "DATE"}, [{"member id": 7, "day": "2024-03-14"}])
     catalog = BigQueryCatalog(lambda: tables.client)
-    found = AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", Fields("member id", "day")).look(DAY)
+    found = AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", SEOUL, Fields("member id", "day")).look(DAY)
     assert found.last == DAY
     kafka = {"topic": None, "partition": None, "offset": None}
     assert tables.read(found.day(DAY), RAW_ACCESS_LOG) == [{"event_date": DAY, "user_id": "7"} | kafka]
@@ -147,7 +149,7 @@ def test_the_columns_bear_the_names_that_the_settings_give(tables: Tables) -> No
 
 def test_a_table_without_the_columns_of_the_settings_is_an_error_that_names_them() -> None:
     with pytest.raises(SourceError) as caught:
-        AccessLogTable(Columns(opens=BARE), PROJECT, "ops.opens", Fields("member", "day")).look(DAY)
+        AccessLogTable(Columns(opens=BARE), PROJECT, "ops.opens", SEOUL, Fields("member", "day")).look(DAY)
     assert str(caught.value) == (
         "ops.opens: no column member, which every row must have. Set CALBACK_ACCESS_LOG_TABLE to <dataset>.<table> of "
         "a table with a column member, partitioned by its column day."

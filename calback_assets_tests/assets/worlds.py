@@ -4,8 +4,8 @@ Only what several tests of whole worlds share belongs here; rows for a single qu
 """
 
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +51,8 @@ class Platform:
     timezone: str = "Asia/Seoul"
     firestore: str | None = None
     """The address of a live Firestore; without one, the collections come from files."""
+    more: Mapping[str, str] = field(default_factory=dict)
+    """Other settings of this deployment, as environment variables."""
 
     @property
     def data(self) -> Path:
@@ -67,6 +69,7 @@ class Platform:
             "CALBACK_END_DATE": str(self.last),
             "CALBACK_TIMEZONE": self.timezone,
             **({"FIRESTORE_EMULATOR_HOST": self.firestore, "CALBACK_GCP_PROJECT": PROJECT} if self.firestore else {}),
+            **self.more,
         }
 
     @cached_property
@@ -89,9 +92,9 @@ class Platform:
             )
 
     def rows(self, table: str) -> list[Row]:
-        """All rows of a table, by its key."""
+        """All rows of a table, by its key where it has one."""
         with self.warehouse.session(read_only=True) as session:
-            key = ", ".join(TABLES[table].key)
+            key = ", ".join(TABLES[table].key) or "ALL"
             rows: list[Row] = session.arrow(f"SELECT * FROM {SCHEMA}.{table} ORDER BY {key}").to_pylist()
             return rows
 

@@ -1,67 +1,23 @@
 """Files into BigQuery: a folder of exports ends there in the raw tables that DuckDB makes of it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 
 import pytest
-from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
-from google.cloud import bigquery
 
-from calback_assets.automation.jobs import DAILY_JOB_NAME
-from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.sample.writer import write_sample
-from calback_assets.settings import SOURCES, Settings
+from calback_assets.settings import SOURCES
 from calback_assets.tables import TABLES
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.erasure import Subjects
-from calback_assets_tests.assets.worlds import Platform, build_defs, write_lines
-from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.assets.worlds import Platform, write_lines
+from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.bigquery.test_both_engines import comparable, stored
+from calback_assets_tests.bigquery.worlds import World, beside_bigquery
 from calback_assets_tests.warehouse.helpers import error_of
 
-PROJECT = "files-into-bigquery"
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 3)
-
-
-@dataclass(frozen=True)
-class World:
-    """A folder of exports, and two warehouses that are made of it."""
-
-    local: Platform
-    client: Client
-
-    @property
-    def settings(self) -> Settings:
-        """Those of the warehouse in BigQuery."""
-        return Settings.from_env(
-            {
-                **self.local.environ,
-                "CALBACK_WAREHOUSE": "bigquery",
-                "CALBACK_GCP_PROJECT": PROJECT,
-                # The key that a warehouse on this machine hashes with.
-                "CALBACK_PSEUDONYM_KEY": "calback-development-key-not-a-secret",
-            }
-        )
-
-    def run(self, *assets: str) -> ExecuteInProcessResult:
-        """Write raw tables in BigQuery."""
-        with DagsterInstance.ephemeral() as instance:
-            return (
-                build_defs(self.settings)
-                .resolve_job_def(DAILY_JOB_NAME)
-                .execute_in_process(
-                    instance=instance,
-                    tags={RANGE_START_TAG: str(FIRST), RANGE_END_TAG: str(LAST)},
-                    asset_selection=[AssetKey(name) for name in assets],
-                    raise_on_error=False,
-                )
-            )
-
-    def tables(self) -> set[str]:
-        """The names of all tables in BigQuery."""
-        return {table.table_id for table in self.client.list_tables("calback")}
 
 
 @pytest.fixture(scope="module")
@@ -69,12 +25,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Itera
     local = Platform(tmp_path_factory.mktemp("files"), FIRST, LAST)
     write_sample(local.data, users=40, days=3)
     assert local.run(FIRST, LAST, *SOURCES).success
-    with client(emulator.url, PROJECT) as bigquery_client, pytest.MonkeyPatch.context() as patched:
-        patched.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
-        dataset = bigquery.Dataset(f"{PROJECT}.calback")
-        dataset.location = "asia-northeast3"
-        bigquery_client.create_dataset(dataset)
-        made = World(local, bigquery_client)
+    with beside_bigquery(local, emulator, "files-into-bigquery") as made:
         assert made.run(*SOURCES).success
         yield made
 

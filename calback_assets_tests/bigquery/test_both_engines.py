@@ -1,4 +1,4 @@
-"""Both engines agree: the sample in BigQuery and a live Firestore ends in the very tables that DuckDB makes of files.
+"""Both engines agree, whichever sources they read: the sample ends in the very tables that DuckDB makes of its files.
 
 The guard of the whole bridge: sources, GoogleSQL, guards and publishing of every table at once. What the emulator
 does not check is read off the statements that were sent: partition filters, and what BigQuery rejects.
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
-from dagster import DagsterInstance, ExecuteInProcessResult
+from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 from google.cloud import bigquery
 from sqlglot import exp
 
@@ -24,20 +24,21 @@ from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.sample.writer import write_sample
-from calback_assets.settings import Settings
+from calback_assets.settings import SOURCES, Settings
 from calback_assets.tables import TABLES, Column, Table
 from calback_assets.warehouse.bigquery_jobs import Jobs
-from calback_assets_tests.assets.worlds import Platform, build_defs
+from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets_tests.assets.worlds import Platform, build_defs, contents
 from calback_assets_tests.bigquery.emulator import Client, Emulator, client
 from calback_assets_tests.firestore.files import load_folder
 from calback_assets_tests.firestore.server import Firestore
-from calback_assets_tests.warehouse.helpers import Row
+from calback_assets_tests.warehouse.helpers import Row, error_of
 
 # A thousand statements take the emulator minutes, and the first test waits for all of them.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 PROJECT, LOCATION = "both-engines", "asia-northeast3"
-EXPORT, LOG = "analytics_1", "access_log.opens"
+EXPORT, LOG, DOCUMENTS = "analytics_1", "access_log.opens", "firestore_export"
 DAYS = 14
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, DAYS)
 
@@ -88,30 +89,35 @@ def warehouse(local: Platform, statements: list[str], emulator: Emulator) -> Ite
         patched.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
         patched.setattr(Jobs, "query", recording(Jobs.query, statements))
         patched.setattr(Jobs, "columns", recording(Jobs.columns, statements))
-        for name in ("calback", EXPORT, LOG.partition(".")[0]):
+        for name in ("calback", EXPORT, LOG.partition(".")[0], DOCUMENTS):
             dataset = bigquery.Dataset(f"{PROJECT}.{name}")
             dataset.location = LOCATION
             bigquery_client.create_dataset(dataset)
         load_exports(bigquery_client, local.data)
-        assert materialize(local).success
+        load_changes(bigquery_client, local.data)
+        assert materialize(local, CALBACK_DEPLOYMENT="gcp").success
         yield bigquery_client
 
 
-def materialize(local: Platform) -> ExecuteInProcessResult:
-    """All days and all assets in one run, in the `gcp` deployment."""
+def materialize(local: Platform, *assets: str, **chosen: str) -> ExecuteInProcessResult:
+    """All days in one run, of all assets or of these, in a deployment of these choices."""
     environ = {
         **local.environ,
-        "CALBACK_DEPLOYMENT": "gcp",
         "CALBACK_GCP_PROJECT": PROJECT,
         "CALBACK_GA4_DATASET": EXPORT,
         "CALBACK_ACCESS_LOG_TABLE": LOG,
         # The key that the local deployment hashes with.
         "CALBACK_PSEUDONYM_KEY": "calback-development-key-not-a-secret",
+        **chosen,
     }
     job = build_defs(Settings.from_env(environ)).resolve_job_def(DAILY_JOB_NAME)
     with DagsterInstance.ephemeral() as instance:
-        tags = {RANGE_START_TAG: str(FIRST), RANGE_END_TAG: str(LAST)}
-        return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
+        return job.execute_in_process(
+            instance=instance,
+            tags={RANGE_START_TAG: str(FIRST), RANGE_END_TAG: str(LAST)},
+            asset_selection=[AssetKey(name) for name in assets] or None,
+            raise_on_error=False,
+        )
 
 
 def load_exports(bigquery_client: Client, data: Path) -> None:
@@ -126,6 +132,19 @@ def load_exports(bigquery_client: Client, data: Path) -> None:
         "hive_partitioning = false)"
     ).to_arrow_table()
     load(bigquery_client, LOG, log, partitioned_by="date")
+
+
+def load_changes(bigquery_client: Client, data: Path) -> None:
+    """The documents as what firestore-bigquery-export keeps of them: each made, and changed when it was last."""
+    for path in (data / "firestore").glob("*.jsonl"):
+        changes = duckdb.sql(
+            f"SELECT 'projects/p/databases/(default)/documents/{path.stem}/' || id AS document_name, operation, "
+            "CAST(at AS TIMESTAMPTZ) AS timestamp, CAST(data AS VARCHAR) AS data FROM (SELECT *, "
+            "unnest(['CREATE', 'UPDATE']) AS operation, unnest([create_time, update_time]) AS at "
+            f"FROM read_json('{path}', format = 'newline_delimited', columns = {{'id': 'VARCHAR', "
+            "'create_time': 'VARCHAR', 'update_time': 'VARCHAR', 'data': 'JSON'}))"
+        ).to_arrow_table()
+        load(bigquery_client, f"{DOCUMENTS}.{path.stem}_raw_changelog", changes)
 
 
 def rows_of(path: Path, template: Path) -> pa.Table:
@@ -168,6 +187,56 @@ def test_a_table_is_the_same_row_for_row(local: Platform, warehouse: Client, tab
     with local.warehouse.session(read_only=True) as session:
         made = session.arrow(f"SELECT * FROM calback.{table.name}").to_pylist()
     assert comparable(stored(warehouse, table), table) == comparable(made, table)
+
+
+HERE, THERE = "files", "bigquery"
+COMBINATIONS = [
+    (documents, events, log)
+    for documents in ("files", "firestore", "bigquery")
+    for events in (HERE, THERE)
+    for log in (HERE, THERE)
+]
+
+
+@pytest.mark.usefixtures("warehouse")
+@pytest.mark.parametrize(("documents", "events", "log"), COMBINATIONS)
+def test_every_combination_of_sources_ends_in_the_same_tables_of_duckdb(
+    local: Platform, tmp_path: Path, documents: str, events: str, log: str
+) -> None:
+    path = tmp_path / "warehouse.duckdb"
+    run = materialize(
+        local,
+        CALBACK_DUCKDB_PATH=str(path),
+        CALBACK_DOCUMENTS=documents,
+        CALBACK_EVENTS=events,
+        CALBACK_ACCESS_LOG=log,
+    )
+    assert run.success, error_of(run)
+    with DuckDBWarehouse(path).session(read_only=True) as made, local.warehouse.session(read_only=True) as expected:
+        assert contents(made) == contents(expected)
+
+
+@pytest.mark.parametrize(("documents", "events", "log"), COMBINATIONS)
+def test_every_combination_of_sources_ends_in_the_same_raw_tables_of_bigquery(
+    local: Platform, warehouse: Client, documents: str, events: str, log: str
+) -> None:
+    dataset = f"made_of_{documents}_{events}_{log}"
+    made = bigquery.Dataset(f"{PROJECT}.{dataset}")
+    made.location = LOCATION
+    warehouse.create_dataset(made)
+    run = materialize(
+        local,
+        *SOURCES,
+        CALBACK_WAREHOUSE="bigquery",
+        CALBACK_BIGQUERY_DATASET=dataset,
+        CALBACK_DOCUMENTS=documents,
+        CALBACK_EVENTS=events,
+        CALBACK_ACCESS_LOG=log,
+    )
+    assert run.success, error_of(run)
+    for name in SOURCES:
+        rows = stored(warehouse, TABLES[name], dataset)
+        assert comparable(rows, TABLES[name]) == comparable(stored(warehouse, TABLES[name]), TABLES[name])
 
 
 @pytest.mark.usefixtures("warehouse")
@@ -249,8 +318,8 @@ def range_of(condition: exp.Expression, name: str) -> int | None:
     return (bounds[exp.LT] - bounds[exp.GTE]).days if bounds.keys() >= {exp.LT, exp.GTE} else None
 
 
-def stored(warehouse: Client, table: Table) -> list[Row]:
-    return [dict(row.items()) for row in warehouse.list_rows(warehouse.get_table(f"calback.{table.name}"))]
+def stored(warehouse: Client, table: Table, dataset: str = "calback") -> list[Row]:
+    return [dict(row.items()) for row in warehouse.list_rows(warehouse.get_table(f"{dataset}.{table.name}"))]
 
 
 def comparable(rows: list[Row], table: Table) -> list[str]:

@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from calback_assets.partitions import (
-    EARLIER,
-    LATER,
-    SAME_DAY,
-    Reach,
-    daily_partitions,
-    day_bounds,
-    parse_day,
-    partition_mapping,
-    stretches,
-    trailing,
-)
+from calback_assets.days import day_bounds, parse_day, stretches
+from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, daily_partitions, partition_mapping, trailing
 
 FIRST, LAST = date(2023, 1, 1), date(2024, 12, 31)
 days = some.dates(FIRST, LAST)

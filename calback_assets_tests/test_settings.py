@@ -10,8 +10,9 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from calback_assets.days import day_bounds
 from calback_assets.errors import SettingsError
-from calback_assets.partitions import daily_partitions, day_bounds, trailing
+from calback_assets.partitions import daily_partitions, trailing
 from calback_assets.settings import (
     DEVELOPMENT_KEY,
     FIRST_DAY,

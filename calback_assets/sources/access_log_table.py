@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from datetime import date
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SettingsError
 from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
@@ -78,18 +79,22 @@ class FoundRows(FoundLog):
         self._log = log
         self._fields = fields
 
-    def day(self, day: date) -> TableQuery:
-        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day."""
-        if self._log is None:
-            return TableQuery(no_rows(RAW_ACCESS_LOG), {"tables": "none"})
-        return TableQuery(self._query(self._log, day), {"tables": self._table})
+    def rows(self, _day: date) -> int:
+        """Nothing: what BigQuery reads stays there."""
+        return 0
 
-    def _query(self, log: TableColumns, day: date) -> str:
+    def read(self, stretch: Stretch) -> TableQuery:
+        """The app opens of these days as `raw_access_log`; a row without a date belongs to no day."""
+        tables = {"tables": self._table if self._log else "none"}
+        sql = self._query(self._log, stretch) if self._log else no_rows(RAW_ACCESS_LOG)
+        return TableQuery(sql, dict.fromkeys(stretch.days, tables))
+
+    def _query(self, log: TableColumns, stretch: Stretch) -> str:
         user = self._fields.user
         expressions = {name: log.read(RAW_ACCESS_LOG.column(name).type, name) for name in _KAFKA}
-        expressions[EVENT_DATE] = f"DATE '{day}'"
+        expressions[EVENT_DATE] = log.read("DATE", self._fields.date)
         expressions["user_id"] = log.filled(f"NULLIF({log.read('STRING', user)}, '')", user)
         return (
             f"{select(RAW_ACCESS_LOG, expressions)}\nFROM {self._dataset.table(self._table)} AS {_ALIAS}\n"
-            f"WHERE {log.read('DATE', self._fields.date)} = DATE '{day}'"
+            f"WHERE {expressions[EVENT_DATE]} BETWEEN DATE '{stretch.first}' AND DATE '{stretch.last}'"
         )

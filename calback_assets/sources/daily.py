@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
+from calback_assets.days import Stretch
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.table_query import TableQuery
 
@@ -28,8 +29,11 @@ class Found(Protocol):
     def lacks(self, day: date) -> Sequence[str]:
         """What else may hold a part of the day, and should be there by now, and is not."""
 
-    def day(self, day: date) -> FileQuery | TableQuery:
-        """The rows of one day.
+    def rows(self, day: date) -> int:
+        """About how many rows a day has, as far as can be told without reading it; 0 where reading needs no memory."""
+
+    def read(self, stretch: Stretch) -> FileQuery | TableQuery:
+        """The rows of these days.
 
         Raises:
             SourceError: what is there is not what it should be.

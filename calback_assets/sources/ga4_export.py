@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources.ga4 import (
     FIELDS,
@@ -15,8 +16,10 @@ from calback_assets.sources.ga4 import (
     TIMESTAMP,
     ExportTable,
     FoundExport,
+    Part,
+    day_of,
+    is_within,
     table_named,
-    timestamps_of,
 )
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
 from calback_assets.sources.table_query import Catalog, Dataset, TableQuery
@@ -80,19 +83,25 @@ class FoundTables(FoundExport[str]):
         self._zone = zone
         self._now = now
 
-    def day(self, day: date) -> TableQuery:
-        """The events of one day as `raw_events`.
+    def rows(self, _day: date) -> int:
+        """Nothing: what BigQuery reads stays there."""
+        return 0
+
+    def read(self, stretch: Stretch) -> TableQuery:
+        """The events of these days as `raw_events`.
 
         Raises:
             SourceError: the dataset cannot be read, or a table in it is none of the export's or has gone meanwhile.
         """
-        tables = [table for table, _ in self.of(day)]
-        queries = [self._query(table, self._columns(table), day) for table in tables]
+        queries = [self._query(part, self._columns(part.table)) for part in self.parts(stretch)]
         return TableQuery(
             sql="\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS),
             facts={
-                "tables": ", ".join(table.name for table in tables) or "none",
-                "kinds": self.kinds(day),
+                day: {
+                    "tables": ", ".join(part.table.name for part in self.parts(Stretch(day, day))) or "none",
+                    "kinds": self.kinds(day),
+                }
+                for day in stretch.days
             },
         )
 
@@ -102,7 +111,8 @@ class FoundTables(FoundExport[str]):
             raise SourceError(f"{self._dataset.name}.{table.name}: went away while it was read. Run the day again.")
         return columns
 
-    def _query(self, table: ExportTable, columns: Mapping[str, str], day: date) -> str:
+    def _query(self, part: Part[str], columns: Mapping[str, str]) -> str:
+        table = part.table
         export = TableColumns(self._dataset, table.name, columns, alias=_ALIAS, required=REQUIRED)
         expressions = {
             column.name: export.read(column.type, *FIELDS.get(column.name, (column.name,)))
@@ -111,10 +121,9 @@ class FoundTables(FoundExport[str]):
         }
         timestamp = export.filled(expressions[TIMESTAMP], TIMESTAMP)
         expressions |= {name: export.filled(expressions[name], name) for name in REQUIRED if name != TIMESTAMP}
-        start, end = timestamps_of(day, self._zone)
-        expressions[EVENT_DATE] = f"DATE '{day}'"
+        expressions[EVENT_DATE] = day_of(timestamp, part, self._zone)
         expressions["is_final"] = str(table.is_final(self._now().astimezone(self._zone).date())).upper()
         return (
             f"{select(RAW_EVENTS, expressions)}\nFROM {self._dataset.table(table.name)} AS {_ALIAS}\n"
-            f"WHERE {timestamp} >= {start} AND {timestamp} < {end}"
+            f"WHERE {is_within(timestamp, part, self._zone)}"
         )

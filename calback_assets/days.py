@@ -18,6 +18,11 @@ class Stretch:
     first: date
     last: date
 
+    @classmethod
+    def on(cls, day: date) -> "Stretch":
+        """That of one day."""
+        return cls(day, day)
+
     @property
     def until(self) -> date:
         """The day after the last."""

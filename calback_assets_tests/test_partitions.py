@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from calback_assets.days import day_bounds, parse_day, stretches
+from calback_assets.days import Stretch, day_bounds, parse_day, stretches
 from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, daily_partitions, partition_mapping, trailing
 
 FIRST, LAST = date(2023, 1, 1), date(2024, 12, 31)
@@ -17,15 +17,15 @@ reaches = some.tuples(some.integers(-40, 40), some.integers(-40, 40)).map(lambda
 
 @given(reaches, days, days)
 def test_a_day_is_read_exactly_by_its_dependents(reach: Reach, read: date, written: date) -> None:
-    start, end = reach.of(written, FIRST, LAST)
-    first, until = reach.dependents(read)
+    start, end = reach.of(Stretch.on(written), FIRST, LAST)
+    first, until = reach.dependents(Stretch.on(read))
 
     assert (start <= read < end) == (first <= written < until)
 
 
 @given(reaches, days)
 def test_no_day_outside_the_data_set_is_read(reach: Reach, day: date) -> None:
-    start, end = reach.of(day, FIRST, LAST)
+    start, end = reach.of(Stretch.on(day), FIRST, LAST)
 
     assert start >= FIRST
     assert end <= LAST + timedelta(days=1)
@@ -48,7 +48,7 @@ def test_a_reach_names_a_half_open_range(reach: Reach, expected: tuple[date, dat
 @pytest.mark.parametrize("reach", [EARLIER, LATER])
 def test_a_reach_without_a_bound_has_neither_dependents_nor_a_mapping(reach: Reach) -> None:
     with pytest.raises(ValueError, match="has no bound"):
-        reach.dependents(FIRST)
+        reach.dependents(Stretch.on(FIRST))
     with pytest.raises(ValueError, match="has no bound"):
         partition_mapping(reach)
 

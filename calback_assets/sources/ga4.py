@@ -128,7 +128,7 @@ class FoundExport(Generic[_Place]):
 
     def kinds(self, day: date) -> str:
         """Which kind of table each date is read from for our day, for people."""
-        return ", ".join(f"{part.table.kind} {part.table.day}" for part in self.parts(Stretch(day, day))) or "none"
+        return ", ".join(f"{part.table.kind} {part.table.day}" for part in self.parts(Stretch.on(day))) or "none"
 
     def of_date(self, date_: date) -> _Place | None:
         """The place of the date's own table."""

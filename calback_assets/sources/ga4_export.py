@@ -98,7 +98,7 @@ class FoundTables(FoundExport[str]):
             sql="\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS),
             facts={
                 day: {
-                    "tables": ", ".join(part.table.name for part in self.parts(Stretch(day, day))) or "none",
+                    "tables": ", ".join(part.table.name for part in self.parts(Stretch.on(day))) or "none",
                     "kinds": self.kinds(day),
                 }
                 for day in stretch.days

@@ -171,7 +171,7 @@ class FoundFiles(FoundExport[Files]):
             explain=explain,
             facts={
                 day: {
-                    "files": ", ".join(_read(part) for part in self.parts(Stretch(day, day))) or "none",
+                    "files": ", ".join(_read(part) for part in self.parts(Stretch.on(day))) or "none",
                     "kinds": self.kinds(day),
                 }
                 for day in stretch.days

@@ -375,7 +375,7 @@ class Erasure(ABC):
             for dependent, reach in self._dependents.get(done.table.name, ()):
                 stands_alone = dependent in TABLES and TABLES[dependent].stands_alone
                 for day in changed if stands_alone else done.days:
-                    start, end = reach.dependents(Stretch(day, day))
+                    start, end = reach.dependents(Stretch.on(day))
                     stale.setdefault(dependent, set()).update(_days(start, end))
         conditions = [of_table(name, during(stretch)) for name, days in stale.items() for stretch in stretches(days)]
         return " OR ".join(conditions) or None

@@ -203,7 +203,7 @@ class Model:
     def rows_read(self, written: Mapping[str, Mapping[date, int]], day: date) -> int:
         """How many rows a day reads, by the rows of each written day of the tables that it reads."""
         windows = (
-            (written[name], *reach.of(Stretch(day, day), date.min, date.max)) for name, reach in self.reads.items()
+            (written[name], *reach.of(Stretch.on(day), date.min, date.max)) for name, reach in self.reads.items()
         )
         return sum(
             days.get(start + timedelta(days=age), 0)

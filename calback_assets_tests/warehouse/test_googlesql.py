@@ -13,6 +13,7 @@ from sqlglot import exp
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.sql_asset import SqlAsset
 from calback_assets.checks import CHECKS
+from calback_assets.days import Stretch
 from calback_assets.errors import ModelError
 from calback_assets.partitions import SAME_DAY, Reach, trailing
 from calback_assets.tables import EVENT_DATE
@@ -211,7 +212,7 @@ def test_a_join_in_parentheses_is_joined_or_refused(tmp_path: Path) -> None:
 
 @every_model
 def test_every_scan_of_a_partitioned_table_carries_constant_days_within_its_reach(model: Model) -> None:
-    sql = model.duckdb_template.fill({**CALENDAR.parameters(model, DAY), **settings(model)})
+    sql = model.duckdb_template.fill({**CALENDAR.parameters(model, Stretch.on(DAY)), **settings(model)})
     tree = sqlglot.parse_one(sql, read="duckdb")
     scans = [table for table in tree.find_all(exp.Table) if table.db == "calback"]
     partitioned = [scan for scan in scans if scan.name not in ("raw_users", "raw_meetings")]
@@ -224,7 +225,7 @@ def test_every_scan_of_a_partitioned_table_carries_constant_days_within_its_reac
         assert isinstance(select.parent, exp.Subquery)
         reach = model.inputs[name_given_in(model, select.parent, scan.name)].reach
         assert reach is not None
-        assert days_of(select) == reach.of(DAY, CALENDAR.first, date(9999, 12, 30))
+        assert days_of(select) == reach.of(Stretch.on(DAY), CALENDAR.first, date(9999, 12, 30))
 
 
 def settings(model: Model) -> dict[str, Parameter]:
@@ -273,7 +274,7 @@ def test_an_input_is_pruned_to_its_reach_within_the_data_set(
 ) -> None:
     model = model_of(tmp_path, "SELECT user_id FROM raw_events", {"raw_events": Input(RAW_EVENTS, reach)})
 
-    found = model.window_parameters(DAY, CALENDAR.first, date(2024, 1, 31))
+    found = model.window_parameters(Stretch.on(DAY), CALENDAR.first, date(2024, 1, 31))
 
     assert (found["raw_events_from"], found["raw_events_until"]) == expected
 

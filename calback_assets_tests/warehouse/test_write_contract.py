@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
 
+from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, SourceError
 from calback_assets.partitions import SAME_DAY
 from calback_assets.sources.file_query import FileQuery
@@ -605,7 +606,7 @@ def test_stale_days_are_rebuilt_in_order_and_reported(desk: Desk, tmp_path: Path
 def test_the_calendar_gives_a_model_the_bounds_of_its_day(tmp_path: Path) -> None:
     model = query("SELECT @day AS event_date", READS, tmp_path).model
 
-    assert CALENDAR.parameters(model, DAY) == {
+    assert CALENDAR.parameters(model, Stretch.on(DAY)) == {
         "day": DAY,
         "day_start": datetime(2024, 1, 9, 15, tzinfo=UTC),
         "day_end": datetime(2024, 1, 10, 15, tzinfo=UTC),

@@ -548,15 +548,16 @@ def _guarded(table: Table, sql: str, stretch: Stretch | None) -> str:
 def _guard(column: Column, stretch: Stretch | None) -> str:
     name, value = _quoted(column.name), _quoted(column.name)
     if column.required:
-        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column')})"
+        on_day = "''" if stretch is None else f"IFNULL(CONCAT(' on ', CAST({EVENT_DATE} AS STRING)), '')"
+        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column', on_day)})"
     if column.name == EVENT_DATE and stretch is not None:
         foreign = _failure(column, _FOREIGN_DAY)
         value = f"IF(NOT ({during(stretch)}), {foreign}, {value})"
     return f"{value} AS {name}"
 
 
-def _failure(column: Column, problem: str) -> str:
-    return f"CAST(ERROR('{_MARK}{column.name}: {problem}.') AS {column.type})"
+def _failure(column: Column, problem: str, more: str = "''") -> str:
+    return f"CAST(ERROR(CONCAT('{_MARK}{column.name}: {problem}', {more}, '.')) AS {column.type})"
 
 
 def _quoted(name: str) -> str:

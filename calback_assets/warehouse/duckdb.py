@@ -498,6 +498,10 @@ class DuckDBSession(Session):
             if _FOREIGN_DAY not in str(error):
                 raise
             raise ContractError(self._foreign_day(table, statement.sql, stretch)) from None
+        except duckdb.ConstraintException as error:
+            column = _without_value(error)
+            day = self._first_day(statement.sql, column, stretch) if column else None
+            raise _null(table, column, day) from None
         self.days_written += len(row_counts)
         self._unsettled_rows += sum(row_counts.values())
         told(table, row_counts)
@@ -511,22 +515,25 @@ class DuckDBSession(Session):
             SourceError: more than that share of the rows has gone at once; the old table stands.
         """
         name, now = f"{SCHEMA}.{table.name}", datetime.now(UTC)
-        with self._transaction():
-            sql = self._clean(table, sql)
-            stored = gone = 0
-            if table.tombstone:
-                self.execute(_keep_departed(table, sql, now))
-            if table.tombstone and max_lost_share is not None:
-                ((stored, gone),) = self.execute(
-                    f"SELECT (SELECT COUNT(*) FROM {name} WHERE {table.tombstone} IS NULL), "
-                    f"(SELECT COUNT(*) FROM departed WHERE {table.tombstone} = {_moment(now)})"
-                )
-            self.execute(f"DELETE FROM {name}")
-            row_count = self._insert(table, sql)
-            refuse_too_many_gone(table, stored, gone, row_count, max_lost_share)
-            if table.tombstone:
-                row_count += self._insert(table, "SELECT * FROM departed")
-                self.execute("DROP TABLE departed")
+        try:
+            with self._transaction():
+                sql = self._clean(table, sql)
+                stored = gone = 0
+                if table.tombstone:
+                    self.execute(_keep_departed(table, sql, now))
+                if table.tombstone and max_lost_share is not None:
+                    ((stored, gone),) = self.execute(
+                        f"SELECT (SELECT COUNT(*) FROM {name} WHERE {table.tombstone} IS NULL), "
+                        f"(SELECT COUNT(*) FROM departed WHERE {table.tombstone} = {_moment(now)})"
+                    )
+                self.execute(f"DELETE FROM {name}")
+                row_count = self._insert(table, sql)
+                refuse_too_many_gone(table, stored, gone, row_count, max_lost_share)
+                if table.tombstone:
+                    row_count += self._insert(table, "SELECT * FROM departed")
+                    self.execute("DROP TABLE departed")
+        except duckdb.ConstraintException as error:
+            raise _null(table, _without_value(error)) from None
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
         return Written({None: row_count}, sql)
 
@@ -579,13 +586,14 @@ class DuckDBSession(Session):
             f"CAST({identifier(column.name)} AS {duckdb_type(column.type)}) AS {identifier(column.name)}"
             for column in table.columns
         )
-        try:
-            ((row_count,),) = self.execute(f"INSERT INTO {SCHEMA}.{table.name} BY NAME SELECT {columns} FROM ({sql})")
-        except duckdb.ConstraintException as error:
-            broken = re.search(r"NOT NULL constraint failed: \w+\.(\w+)", str(error))
-            column = broken[1] if broken else "a column"
-            raise ContractError(f"{table.name}.{column}: NULL in a required column; nothing was written") from None
+        ((row_count,),) = self.execute(f"INSERT INTO {SCHEMA}.{table.name} BY NAME SELECT {columns} FROM ({sql})")
         return int(row_count)
+
+    def _first_day(self, sql: str, column: str, stretch: Stretch) -> date | None:
+        """The first of the days on which the query gives no value for a column."""
+        is_missing = f"{identifier(column)} IS NULL AND {during(stretch)}"
+        days: list[tuple[date | None]] = self.execute(f"SELECT MIN({EVENT_DATE}) FROM ({sql}) WHERE {is_missing}")
+        return days[0][0]
 
     def _foreign_day(self, table: Table, sql: str, stretch: Stretch) -> str:
         ((foreign, count),) = self.execute(
@@ -622,6 +630,17 @@ class DuckDBSession(Session):
 def _redacted(error: Exception) -> str:
     # Only what stands before the first quote: a quoted value may itself hold quotes and line ends.
     return re.split(r"['\"\n]", str(error), maxsplit=1)[0].rstrip() + " …"
+
+
+def _without_value(error: duckdb.ConstraintException) -> str | None:
+    """The required column that a row had no value for."""
+    broken = re.search(r"NOT NULL constraint failed: \w+\.(\w+)", str(error))
+    return broken[1] if broken else None
+
+
+def _null(table: Table, column: str | None, day: date | None = None) -> ContractError:
+    on_day = f" on {day}" if day else ""
+    return ContractError(f"{table.name}.{column or 'a column'}: NULL in a required column{on_day}; nothing was written")
 
 
 def _keep_departed(table: Table, sql: str, now: datetime) -> str:

@@ -37,9 +37,12 @@ def test_one_table_is_read_and_only_the_partition_of_the_day(name: str, full_nam
     (select,) = scans(found).values()
     assert select.named_selects == list(RAW_ACCESS_LOG.column_names)
     condition = select.args["where"].this
-    assert isinstance(condition, exp.EQ)
-    assert condition.sql(dialect="bigquery") == "opens.`date` = CAST('2024-03-14' AS DATE)"
-    assert found.facts == {"tables": "opens"}
+    assert isinstance(condition, exp.Between)
+    assert (
+        condition.sql(dialect="bigquery")
+        == "opens.`date` BETWEEN CAST('2024-03-14' AS DATE) AND CAST('2024-03-14' AS DATE)"
+    )
+    assert found.facts == {DAY: {"tables": "opens"}}
 
 
 @pytest.mark.parametrize("name", ["", "opens", "ops.", "ops.o`pens", ".opens", "ops-1.opens", "p.`ops`.opens"])

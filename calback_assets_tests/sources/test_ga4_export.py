@@ -115,8 +115,10 @@ def test_only_tables_that_exist_are_read_and_named() -> None:
         f"`{PROJECT}.analytics_1.events_intraday_20240314`",
     ]
     assert found.facts == {
-        "tables": "events_20240313, events_intraday_20240314",
-        "kinds": "daily 2024-03-13, intraday 2024-03-14",
+        DAY: {
+            "tables": "events_20240313, events_intraday_20240314",
+            "kinds": "daily 2024-03-13, intraday 2024-03-14",
+        }
     }
 
 
@@ -133,7 +135,7 @@ def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(
 ) -> None:
     found = query(**{f"events_{kind}20240314": BARE for kind in kinds})
     assert list(scans(found)) == [f"`{PROJECT}.analytics_1.{read}`"]
-    assert found.facts == {"tables": read, "kinds": f"{kind} 2024-03-14"}
+    assert found.facts == {DAY: {"tables": read, "kinds": f"{kind} 2024-03-14"}}
 
 
 @pytest.mark.parametrize(

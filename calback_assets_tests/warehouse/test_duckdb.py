@@ -160,7 +160,7 @@ def put(session: DuckDBSession, table: Table, day: date, *numbers: int, run_id: 
     """Replace a day of a table like THINGS by these numbers."""
     listed = ", ".join(str(number) for number in numbers)
     sql = f"SELECT DATE '{day}' AS event_date, UNNEST([{listed}]::BIGINT[]) AS number"
-    return session.replace_days(table, Stretch.on(day), Statement(sql), run_id).row_count
+    return session.replace_days(table, Stretch.on(day), Statement(sql), run_id).row_counts[day]
 
 
 def changed(*columns: Column) -> Table:

@@ -138,8 +138,8 @@ def test_constraints_and_the_ledger_come_with_the_rows(path: Path) -> None:
         assert connection.execute("SELECT event_date, row_count FROM calback.partition_ledger").fetchall() == [(DAY, 3)]
     assert [found for found in after if found[0] not in {"suppressed", "pseudonym_key"}] == before
     with warehouse.session() as session:
-        session.replace_day(
-            RAW_ACCESS_LOG, FIRST, Statement(rows_of_day(OTHERS).sql.replace(str(DAY), str(FIRST))), "b"
+        session.replace_days(
+            RAW_ACCESS_LOG, Stretch.on(FIRST), Statement(rows_of_day(OTHERS).sql.replace(str(DAY), str(FIRST))), "b"
         )
     assert users(path) == sorted(OTHERS * 2)
 

@@ -15,6 +15,7 @@ import duckdb
 from benchmarks.harness import Work
 from benchmarks.platform_run import SCHEMA, WAREHOUSE
 from benchmarks.workload import TIMEZONE
+from calback_assets.days import Stretch
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.firestore import collections
 from calback_assets.sources.firestore_files import FirestoreFiles
@@ -35,10 +36,12 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
     thresholds = {"frequent_min_days": 3, "frequent_window_days": 30}
 
     def queries(day: date) -> Iterator[tuple[str, str]]:
-        yield "raw_events", ga4.day(day).sql
-        yield "raw_access_log", access_log.day(day).sql
+        yield "raw_events", ga4.read(Stretch.on(day)).sql
+        yield "raw_access_log", access_log.read(Stretch.on(day)).sql
         for declared in SQL_ASSETS:
-            filled = declared.model.duckdb_template.fill({**thresholds, **calendar.parameters(declared.model, day)})
+            filled = declared.model.duckdb_template.fill(
+                {**thresholds, **calendar.parameters(declared.model, Stretch.on(day))}
+            )
             yield declared.table.name, filled
 
     days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]

@@ -10,8 +10,9 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from calback_assets.days import Stretch, day_bounds
 from calback_assets.errors import SettingsError
-from calback_assets.partitions import daily_partitions, day_bounds, trailing
+from calback_assets.partitions import daily_partitions, trailing
 from calback_assets.settings import (
     DEVELOPMENT_KEY,
     FIRST_DAY,
@@ -421,11 +422,11 @@ EVERY_DAY = [FIRST_DAY + timedelta(days=age) for age in range((LAST_DAY - FIRST_
 def test_every_day_that_can_be_set_has_its_windows() -> None:
     window = trailing(LONGEST_WINDOW_DAYS)
     for day in EVERY_DAY:
-        assert window.of(day, date.min, date.max - timedelta(days=1)) == (
+        assert window.of(Stretch.on(day), date.min, date.max - timedelta(days=1)) == (
             day - timedelta(days=30),
             day + timedelta(days=1),
         )
-        assert window.dependents(day) == (day, day + timedelta(days=31))
+        assert window.dependents(Stretch.on(day)) == (day, day + timedelta(days=31))
 
 
 @pytest.mark.parametrize("timezone", ["Asia/Seoul", "Pacific/Kiritimati", "Etc/GMT+12", "America/New_York"])

@@ -21,7 +21,7 @@ from calback_assets.warehouse.output import Plot, Query
 
 @dataclass(frozen=True)
 class SqlAsset:
-    """A daily-partitioned table that one GoogleSQL query makes."""
+    """A daily-partitioned table that one GoogleSQL query makes, for all days of a stretch at once."""
 
     table: Table
     sql: Path
@@ -30,7 +30,7 @@ class SqlAsset:
     parameters: Sequence[str] = ()
     """Names of the settings that the query uses as `@name`."""
     own_days: Mapping[str, Reach] = field(default_factory=dict)
-    """Other days of this same table that the query reads, by the name it reads them under."""
+    """Other days of this same table that the query reads, before or after all that are written."""
     ripple: "Ripple | None" = None
     plot: Plot | None = None
 
@@ -72,11 +72,11 @@ class SqlAsset:
 
 @dataclass(frozen=True)
 class Ripple:
-    """A query for the other days of a table that change when one of its days is replaced."""
+    """A query for the other days of a table that change when a stretch of its days is replaced."""
 
     sql: Path
     reads: Mapping[str, tuple[Table, Reach]]
-    """By the name that the query reads them under: a table and its days, seen from the day that is replaced."""
+    """By the name that the query reads them under: a table and its days, seen from each day that is replaced."""
 
     @cached_property
     def model(self) -> Model:

@@ -21,7 +21,8 @@ from dagster import (
 )
 
 from calback_assets.automation.jobs import daily_job
-from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, stretches
+from calback_assets.days import stretches
+from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
 
 REWRITTEN_DAYS = 3
 """Google Analytics rewrites a daily table for up to three days after its date."""
@@ -87,11 +88,14 @@ def nightly_schedule(
         return [
             RunRequest(
                 # A tick that is evaluated again may find the start of a stretch in progress; its end stays.
-                run_key=end.strftime(DAY_FORMAT),
-                tags={RANGE_START_TAG: start.strftime(DAY_FORMAT), RANGE_END_TAG: end.strftime(DAY_FORMAT)},
+                run_key=stretch.last.strftime(DAY_FORMAT),
+                tags={
+                    RANGE_START_TAG: stretch.first.strftime(DAY_FORMAT),
+                    RANGE_END_TAG: stretch.last.strftime(DAY_FORMAT),
+                },
             )
             for part in parts
-            for start, end in stretches(part)
+            for stretch in stretches(part)
         ]
 
     return nightly

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, partial
 from operator import itemgetter
 from pathlib import Path
 
@@ -32,21 +32,19 @@ from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.warehouse import Session, Warehouse
 
 _SHOWN_VIOLATIONS = 5
-_DAYS_A_QUERY = 30
-"""A query a day would cost BigQuery a job each, with a second's start and ten megabytes billed at least."""
 STEP_SUFFIX = "_invariants"
 """The step of a run that checks a table bears the table's name and this."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """An invariant of a table: its query returns `event_date` and figures for every violation on a day."""
+    """An invariant of a table: its query returns `event_date` and figures for every violation on a day of a stretch."""
 
     table: Table
     name: str
     description: str
     reads: Mapping[str, tuple[str, Reach]]
-    """By the name that the query reads them under: a table and its days, seen from the day that is checked."""
+    """By the name that the query reads them under: a table and its days, seen from each day that is checked."""
 
     @cached_property
     def model(self) -> Model:
@@ -139,12 +137,14 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
 
 def _violations(session: Session, model: Model, calendar: Calendar, days: Sequence[date]) -> Iterator[str]:
     """The rows that the check's query finds, in the order of their days."""
-    template = session.template(model)
-    for first in range(0, len(days), _DAYS_A_QUERY):
-        queries = (template.fill(calendar.parameters(model, day)) for day in days[first : first + _DAYS_A_QUERY])
-        rows = session.records("\nUNION ALL\n".join(f"({query})" for query in queries))
-        for row in sorted(rows, key=itemgetter(EVENT_DATE)):
+    template, due = session.template(model), set(days)
+    rows = partial(model.rows_read, session.row_counts(sorted(model.reads)))
+    while due:
+        stretch = session.at_once.of(due, rows)
+        found = session.records(template.fill(calendar.parameters(model, stretch)))
+        for row in sorted(found, key=itemgetter(EVENT_DATE)):
             yield ", ".join(f"{name} {value}" for name, value in row.items())
+        due.difference_update(stretch.days)
 
 
 def _result(table: Table, name: str, violations: Sequence[str], days: int) -> AssetCheckResult:

@@ -1,4 +1,9 @@
-SELECT @day AS event_date, counted.events AS events_of_people, happened.events AS activity_rows
-FROM (SELECT COALESCE(SUM(events), 0) AS events FROM user_daily_activity) AS counted
-CROSS JOIN (SELECT COUNTIF(is_activity) AS events FROM unified_events) AS happened
-WHERE counted.events != happened.events
+SELECT days.event_date, COALESCE(counted.events, 0) AS events_of_people, COALESCE(happened.events, 0) AS activity_rows
+FROM days
+LEFT JOIN (
+  SELECT event_date, SUM(events) AS events FROM user_daily_activity GROUP BY event_date
+) AS counted ON counted.event_date = days.event_date
+LEFT JOIN (
+  SELECT event_date, COUNTIF(is_activity) AS events FROM unified_events GROUP BY event_date
+) AS happened ON happened.event_date = days.event_date
+WHERE COALESCE(counted.events, 0) != COALESCE(happened.events, 0)

@@ -1,11 +1,16 @@
-SELECT @day AS event_date, counted.idle_users, counted.repeated_users
+SELECT event_date, idle_users, repeated_users
 FROM (
   SELECT
-    COUNTIF(user_daily_activity.user_id IS NULL) AS idle_users,
-    COUNTIF(seen_earlier.user_id IS NOT NULL OR seen_later.user_id IS NOT NULL) AS repeated_users
-  FROM user_first_seen
-  LEFT JOIN user_daily_activity ON user_daily_activity.user_id = user_first_seen.user_id
-  LEFT JOIN seen_earlier ON seen_earlier.user_id = user_first_seen.user_id
-  LEFT JOIN seen_later ON seen_later.user_id = user_first_seen.user_id
+    seen.event_date,
+    COUNTIF(activity.user_id IS NULL) AS idle_users,
+    COUNTIF(earlier.user_id IS NOT NULL OR later.user_id IS NOT NULL OR seen.user_rows > 1) AS repeated_users
+  FROM (
+    SELECT event_date, user_id, COUNT(*) OVER (PARTITION BY user_id) AS user_rows FROM user_first_seen
+  ) AS seen
+  LEFT JOIN user_daily_activity AS activity
+    ON activity.event_date = seen.event_date AND activity.user_id = seen.user_id
+  LEFT JOIN seen_earlier AS earlier ON earlier.user_id = seen.user_id
+  LEFT JOIN seen_later AS later ON later.user_id = seen.user_id
+  GROUP BY seen.event_date
 ) AS counted
-WHERE counted.idle_users > 0 OR counted.repeated_users > 0
+WHERE idle_users > 0 OR repeated_users > 0

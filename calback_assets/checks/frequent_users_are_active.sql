@@ -1,11 +1,13 @@
-SELECT @day AS event_date, COUNT(*) AS wrong_users
+SELECT event_date, COUNT(*) AS wrong_users
 FROM (
-  SELECT frequent_users.user_id
-  FROM frequent_users
-  LEFT JOIN user_daily_activity ON user_daily_activity.user_id = frequent_users.user_id
-  GROUP BY frequent_users.user_id, frequent_users.active_days_30d, frequent_users.active_days_mtd
-  HAVING COUNTIF(DATE_DIFF(@day, user_daily_activity.event_date, DAY) < 30) != frequent_users.active_days_30d
-    OR COUNTIF(user_daily_activity.event_date >= DATE_TRUNC(@day, MONTH)) != frequent_users.active_days_mtd
-    OR COUNT(user_daily_activity.event_date) = 0
+  SELECT frequent.event_date
+  FROM frequent_users AS frequent
+  LEFT JOIN user_daily_activity AS activity
+    ON activity.user_id = frequent.user_id
+    AND activity.event_date BETWEEN DATE_SUB(frequent.event_date, INTERVAL 30 DAY) AND frequent.event_date
+  GROUP BY frequent.event_date, frequent.user_id, frequent.active_days_30d, frequent.active_days_mtd
+  HAVING COUNTIF(DATE_DIFF(frequent.event_date, activity.event_date, DAY) < 30) != frequent.active_days_30d
+    OR COUNTIF(activity.event_date >= DATE_TRUNC(frequent.event_date, MONTH)) != frequent.active_days_mtd
+    OR COUNT(activity.event_date) = 0
 ) AS wrong
-HAVING COUNT(*) > 0
+GROUP BY event_date

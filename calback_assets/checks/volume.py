@@ -20,7 +20,7 @@ from dagster import (
     asset_check,
 )
 
-from calback_assets.partitions import days_between
+from calback_assets.days import days_between
 from calback_assets.tables import Table
 from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.output import TableRef

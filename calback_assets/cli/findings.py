@@ -21,8 +21,8 @@ from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from calback_assets.cli.on_instance import no_home
+from calback_assets.days import Stretch, days_between, span
 from calback_assets.errors import CalbackError, SourceError
-from calback_assets.partitions import days_between, span
 from calback_assets.settings import FIRST_DAY, LAST_DAY, Settings, Understanding
 from calback_assets.sources.daily import Found
 from calback_assets.sources.data_folder import DataFolder
@@ -368,7 +368,7 @@ def wrong_in(found: Found, days: Iterable[date]) -> list[SourceError]:
         if time.monotonic() > deadline:
             break
         try:
-            found.day(day)
+            found.read(Stretch.on(day))
         except SourceError as error:
             wrong.setdefault(str(error), error)
     return list(wrong.values())

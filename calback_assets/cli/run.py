@@ -28,8 +28,9 @@ from calback_assets.cli.bar import Bar, bar
 from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure, warnings_of
 from calback_assets.cli.show import closing_table
+from calback_assets.days import days_between
 from calback_assets.errors import CalbackError
-from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, days_between
+from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.deployed import warehouse_of

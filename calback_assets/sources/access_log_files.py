@@ -14,6 +14,7 @@ from pathlib import Path
 
 import duckdb
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
@@ -33,7 +34,7 @@ from calback_assets.sources.access_log_forms import (
 from calback_assets.sources.coercion import identifier
 from calback_assets.sources.data_folder import entries, named, refuse_two, sound_entries
 from calback_assets.sources.explain import explanation
-from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.file_query import Facts, FileQuery
 from calback_assets.sources.json_lines import file_error
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
@@ -41,6 +42,8 @@ from calback_assets.tables.raw import RAW_ACCESS_LOG
 _FOLDER = re.compile(r"date=(?P<day>.*)")
 """In small letters."""
 _SHOWN = 5
+_BYTES_A_LINE = 20
+"""Less than a line takes, packed or not, for all that is known."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,7 @@ class AccessLogFiles:
         return FoundFiles(
             folder,
             {day: paths for day, paths in files.items() if paths},
-            self._reader.tallies(self._reader.groups(_files(folder), None)),
+            self._reader.tallies(self._reader.groups(dict.fromkeys(_files(folder)))),
             self._reader,
         )
 
@@ -142,20 +145,45 @@ class FoundFiles(FoundLog):
             tally = _Tally(sum(of_day.lines for of_day in tallies.values()), undated)
             self._refuse(tally, "are of no day that can be told", None, [path], ())
 
-    def day(self, day: date) -> FileQuery:
-        """The app opens of one day as `raw_access_log`.
+    def rows(self, day: date) -> int:
+        """About how many lines the day has: as many as there would be of few bytes."""
+        shared = sum(tallies[day].lines for tallies in self._flat.values() if day in tallies)
+        return shared + sum(path.stat().st_size // _BYTES_A_LINE for path in self._of_day.get(day, ()))
+
+    def read(self, stretch: Stretch) -> FileQuery:
+        """The app opens of these days as `raw_access_log`.
 
         Raises:
-            SourceError: too many bad lines, one that is too long, or a file that cannot be read.
+            SourceError: too many bad lines of a day, one that is too long, or a file that cannot be read.
+        """
+        own = {path: day for day in stretch.days for path in self._of_day.get(day, ())}
+        shared = [path for path, tallies in self._flat.items() if any(day in tallies for day in stretch.days)]
+        groups = self._reader.groups(own)
+        of_own = self._reader.tallies(groups)
+        facts = {day: self._facts(day, of_own) for day in stretch.days}
+        groups += self._reader.groups(dict.fromkeys(shared))
+        columns = ", ".join(identifier(name) for name in RAW_ACCESS_LOG.column_names)
+        is_asked = f"{EVENT_DATE} BETWEEN DATE '{stretch.first}' AND DATE '{stretch.last}'"
+        return FileQuery(
+            sql="\nUNION ALL\n".join(
+                f"SELECT {columns}\nFROM (\n{group.sql}\n)\nWHERE {PROBLEM} IS NULL AND {is_asked}" for group in groups
+            )
+            or no_rows(),
+            explain=lambda error: self._reader.explain(groups, error),
+            facts=facts,
+        )
+
+    def _facts(self, day: date, of_own: Mapping[Path, Mapping[date | None, _Tally]]) -> Facts:
+        """What is known of a day's lines.
+
+        Raises:
+            SourceError: too many of them are bad.
         """
         own = self._of_day.get(day, ())
         shared = [path for path, tallies in self._flat.items() if day in tallies]
-        groups = self._reader.groups(own, day)
-        tallies = [of_file.get(day, _Tally()) for of_file in self._reader.tallies(groups).values()]
+        tallies = [of_own.get(path, {}).get(day, _Tally()) for path in own]
         tally = sum(tallies + [self._flat[path][day] for path in shared], _Tally())
         self._refuse(tally, f"of {day} cannot be taken", day, shared, own)
-        groups += self._reader.groups(shared, None)
-        columns = ", ".join(identifier(name) for name in RAW_ACCESS_LOG.column_names)
         facts: dict[str, int | str] = {"files": len(own) + len(shared)}
         undated = sum(self._flat[path].get(None, _Tally()).bad for path in shared)
         if tally.bad or undated:
@@ -165,15 +193,7 @@ class FoundFiles(FoundLog):
                 "lines_without_a_day": undated,
                 "first_rejected_lines": "; ".join(f"{path.name}, {place}: {text}" for path, place, text in first),
             }
-        return FileQuery(
-            sql="\nUNION ALL\n".join(
-                f"SELECT {columns}\nFROM (\n{group.sql}\n)\nWHERE {PROBLEM} IS NULL AND {EVENT_DATE} = DATE '{day}'"
-                for group in groups
-            )
-            or no_rows(),
-            explain=lambda error: self._reader.explain(groups, error),
-            facts=facts,
-        )
+        return facts
 
     def _refuse(
         self, tally: _Tally, are_what: str, day: date | None, shared: Sequence[Path], own: Sequence[Path]
@@ -202,13 +222,13 @@ class _Group:
     form: Form
     paths: Sequence[Path]
     longest: int
-    day: date | None
-    """That of the folder that they stand in."""
+    days: Mapping[Path, date | None]
+    """Those of the folders that they stand in; None for files that stand in none."""
     sql: str
 
 
 class _Reader:
-    """Reads files of the log, all of one folder of a day or all without one."""
+    """Reads files of the log, all in folders of days or all in none."""
 
     def __init__(self, zone: str, fields: Fields, tolerated: float, max_line_bytes: int) -> None:
         self._zone = zone
@@ -220,22 +240,28 @@ class _Reader:
     def _engine(self) -> duckdb.DuckDBPyConnection:
         return duckdb.connect()
 
-    def groups(self, paths: Sequence[Path], day: date | None) -> list[_Group]:
-        """The files by their form, without those that are empty."""
+    def groups(self, days: Mapping[Path, date | None]) -> list[_Group]:
+        """The files, each with the day of its folder, by their form, without those that are empty."""
         of_form: dict[Form, list[Path]] = {}
-        for path in paths:
+        for path in days:
             of_form.setdefault(form_of(path, self._fields), []).append(path)
-        return [self._group(form, of_one, day) for form, of_one in of_form.items() if form.columns]
+        return [self._group(form, of_one, days) for form, of_one in of_form.items() if form.columns]
 
-    def _group(self, form: Form, paths: Sequence[Path], day: date | None) -> _Group:
+    def _group(self, form: Form, paths: Sequence[Path], days: Mapping[Path, date | None]) -> _Group:
         longest = longest_of(form, paths, self._max_line_bytes)
-        return _Group(form, paths, longest, day, self._rows(form, paths, longest, day))
+        return _Group(form, paths, longest, days, self._rows(form, paths, longest, days))
 
     def _rows(
-        self, form: Form, paths: Sequence[Path], longest: int, day: date | None, *, is_strict: bool = False
+        self,
+        form: Form,
+        paths: Sequence[Path],
+        longest: int,
+        days: Mapping[Path, date | None],
+        *,
+        is_strict: bool = False,
     ) -> str:
-        folder_day = str(day) if day else None
-        return rows(form, paths, longest, self._fields, self._zone, folder_day, is_strict=is_strict)
+        is_in_folders = days[paths[0]] is not None
+        return rows(form, paths, longest, self._fields, self._zone, is_in_folders=is_in_folders, is_strict=is_strict)
 
     def tallies(self, groups: Sequence[_Group]) -> Mapping[Path, Mapping[date | None, _Tally]]:
         """How many lines of each file are of which day; None stands for those that tell none.
@@ -250,7 +276,7 @@ class _Reader:
             if group.form.kind != "csv":
                 return self._counted(group.paths, group.sql)
             try:
-                sql = self._rows(group.form, group.paths, group.longest, group.day, is_strict=True)
+                sql = self._rows(group.form, group.paths, group.longest, group.days, is_strict=True)
                 return self._counted(group.paths, sql)
             except duckdb.InvalidInputException:  # A record is misshapen, or they all are.
                 found = self._counted(group.paths, group.sql)
@@ -260,7 +286,8 @@ class _Reader:
             fit, unfit = shapes(group.form, path)
             if fit != sum(tally.lines for tally in of_file.values()):
                 raise file_error(path, "not CSV with commas and double quotes to its end")
-            of_file[group.day] = of_file.get(group.day, _Tally()) + _Tally(unfit, unfit)
+            day = group.days[path]
+            of_file[day] = of_file.get(day, _Tally()) + _Tally(unfit, unfit)
         return found
 
     def _counted(self, paths: Sequence[Path], sql: str) -> dict[Path, dict[date | None, _Tally]]:
@@ -273,7 +300,7 @@ class _Reader:
 
     def bad(self, path: Path, folder_day: date | None, day: date | None) -> Iterator[tuple[Path, str, str]]:
         """The bad lines of a file that tell a day, or none."""
-        for group in self.groups([path], folder_day):
+        for group in self.groups({path: folder_day}):
             is_asked = f"{EVENT_DATE} IS NULL" + (f" OR {EVENT_DATE} = DATE '{day}'" if day else "")
             found = self._engine.cursor().execute(
                 f"SELECT row, {PROBLEM} FROM (SELECT row_number() OVER () AS row, * FROM ({group.sql})) "
@@ -286,7 +313,7 @@ class _Reader:
     def explain(self, groups: Sequence[_Group], error: Exception) -> SourceError:
         """Which file made a query fail."""
         group_of = {path: group for group in groups for path in group.paths}
-        queries = {path: self._rows(group.form, [path], group.longest, group.day) for path, group in group_of.items()}
+        queries = {path: self._rows(group.form, [path], group.longest, group.days) for path, group in group_of.items()}
         return explanation(queries, lambda path: unreadable(group_of[path].form, path, self._max_line_bytes), error)
 
 

@@ -51,6 +51,8 @@ PROBLEM = "calback_problem"
 KAFKA: Mapping[str, DuckDBPyType] = {
     name: stored_type(RAW_ACCESS_LOG.column(name).type) for name in ("topic", "partition", "offset")
 }
+_FOLDER_DAY = f"CAST(regexp_extract({PLACE}, '=([^=/]+)/[^/]+$', 1) AS DATE)"
+"""Of a file in a folder `date=YYYY-MM-DD`."""
 _TEXT, _JSON = DuckDBPyType("VARCHAR"), DuckDBPyType("JSON")
 _CSV_LINE = 2**21
 """DuckDB's own bound."""
@@ -101,8 +103,8 @@ def rows(
     longest: int,
     fields: Fields,
     zone: str,
-    folder_day: str | None,
     *,
+    is_in_folders: bool,
     is_strict: bool = False,
 ) -> str:
     """A query for the rows of files of one form, bad ones too: the contract's columns, `PROBLEM` and `PLACE`.
@@ -113,13 +115,15 @@ def rows(
         longest: the bytes of their longest line.
         fields: names of the user's and the day's field.
         zone: in which a time becomes a day.
-        folder_day: the day of the folder that the files stand in; None where each row tells its own.
+        is_in_folders: whether each of them stands in the folder of a day, which is that of its rows; else each row
+            tells its own.
         is_strict: whether a record of CSV that is misshapen ends the query, and is not skipped.
 
     Raises:
         SourceError: a column of Parquet is of a type that can never hold what it should.
     """
     types = {name: DuckDBPyType(type_) for name, type_ in form.columns}
+    folder_day = _FOLDER_DAY if is_in_folders else None
     expressions = read(types, fields, zone, folder_day, partial(file_error, paths[0])) | {PLACE: PLACE}
     selected = ",\n  ".join(f"{expression} AS {identifier(name)}" for name, expression in expressions.items())
     return f"SELECT\n  {selected}\nFROM {_scan(form, paths, longest, is_strict=is_strict)}"
@@ -134,7 +138,7 @@ def read(
         types: by name; the user's is among them.
         fields: names of the user's and the day's field.
         zone: in which a time becomes a day.
-        folder_day: the day of the folder that the rows stand in; None where each row tells its own.
+        folder_day: the day of the folder that a row stands in, as SQL; None where each row tells its own.
         refuse: makes the error for what the whole should not be.
 
     Raises:
@@ -149,8 +153,7 @@ def read(
         f"{user} IS NULL": f"{fields.user} is neither a whole number nor a text",
     }
     if folder_day:
-        other = f"{is_told} AND {told} IS DISTINCT FROM DATE '{folder_day}'"
-        problems[other] = f"{fields.date} is not {folder_day}, the day of its folder"
+        problems[f"{is_told} AND {told} IS DISTINCT FROM {folder_day}"] = f"{fields.date} is not the day of its folder"
     else:
         problems |= {f"NOT {is_told}": f"{fields.date} is missing", f"{told} IS NULL": f"{fields.date} tells no day"}
     kafka = {name: f"CAST(NULL AS {type_})" for name, type_ in KAFKA.items()}
@@ -159,7 +162,7 @@ def read(
         problems[f"{identifier(name)} IS NOT NULL AND ({kafka[name]}) IS NULL"] = not_a(KAFKA[name], name)
     problem = "\n    ".join(f"WHEN {condition} THEN {literal(text)}" for condition, text in problems.items())
     return {
-        EVENT_DATE: f"DATE '{folder_day}'" if folder_day else told,
+        EVENT_DATE: folder_day or told,
         "user_id": user,
         **kafka,
         PROBLEM: f"CASE\n    {problem}\n  END",

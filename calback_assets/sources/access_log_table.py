@@ -7,15 +7,17 @@ delivered.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from zoneinfo import ZoneInfo
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SettingsError
 from calback_assets.sources import access_log_forms
 from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields, FoundLog
 from calback_assets.sources.access_log_days import DayColumn
 from calback_assets.sources.bigquery_rows import BigQueryRows
 from calback_assets.sources.coercion import failing, identifier
+from calback_assets.sources.daily import A_LOT
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
 from calback_assets.sources.table_copy import TableCopy, copied, query_over
@@ -115,34 +117,38 @@ class FoundRows(FoundLog):
         self._fields = fields
         self._rows = rows
 
-    def day(self, day: date) -> FileQuery | TableQuery:
-        """The app opens of one day as `raw_access_log`; a row without a date belongs to no day.
+    def rows(self, _day: date) -> int:
+        """Nothing where BigQuery reads for itself; else nobody knows, and a day is a lot."""
+        return A_LOT if self._rows else 0
+
+    def read(self, stretch: Stretch) -> FileQuery | TableQuery:
+        """The app opens of these days as `raw_access_log`; a row without a date belongs to no day.
 
         Raises:
             SourceError: the table cannot be read, or is no access log.
         """
-        facts = {"tables": self._table if self._log else "none"}
+        facts = {day: {"tables": self._table if self._log else "none"} for day in stretch.days}
         # Made in either case: what no value of a column can be taken for is refused before any row is read.
-        sql = self._query(self._log, day) if self._log else no_rows(RAW_ACCESS_LOG)
+        sql = self._query(self._log, stretch) if self._log else no_rows(RAW_ACCESS_LOG)
         if self._rows is None:
             return TableQuery(sql, facts)
-        part = self._copied(self._rows, self._log, day) if self._log else None
+        part = self._copied(self._rows, self._log, stretch) if self._log else None
         return query_over([part] if part else [], access_log_forms.no_rows(), facts)
 
-    def _query(self, log: _Log, day: date) -> str:
+    def _query(self, log: _Log, stretch: Stretch) -> str:
         user, columns = self._fields.user, log.columns
         expressions = {name: columns.read(RAW_ACCESS_LOG.column(name).type, name) for name in access_log_forms.KAFKA}
-        expressions[EVENT_DATE] = f"DATE '{day}'"
+        expressions[EVENT_DATE] = log.told.day
         expressions["user_id"] = columns.filled(f"NULLIF({columns.read('STRING', user)}, '')", user)
         return (
             f"{select(RAW_ACCESS_LOG, expressions)}\nFROM {self._dataset.table(self._table)} AS {_ALIAS}\n"
-            f"WHERE {_of(day, log.told)}"
+            f"WHERE {log.told.within(stretch.first, stretch.until)}"
         )
 
-    def _copied(self, rows: BigQueryRows, log: _Log, day: date) -> tuple[TableCopy, str] | None:
-        """The table's rows of the day, and the query over them."""
+    def _copied(self, rows: BigQueryRows, log: _Log, stretch: Stretch) -> tuple[TableCopy, str] | None:
+        """The table's rows of the days, and the query over them."""
         names = [self._fields.user, log.told.name, *filter(log.columns.has, access_log_forms.KAFKA)]
-        copy = copied(rows, self._dataset, self._table, names, _of(day, log.told))
+        copy = copied(rows, self._dataset, self._table, names, log.told.within(stretch.first, stretch.until))
         if copy is None:
             return None
         expressions = access_log_forms.read(copy.columns, self._fields, log.told.zone.key, None, copy.refuse)
@@ -151,9 +157,6 @@ class FoundRows(FoundLog):
         problem = access_log_forms.PROBLEM
         return copy, (
             f"SELECT {columns}\nFROM (\nSELECT\n  {selected}\nFROM {copy.scan}\n)\n"
-            f"WHERE CASE WHEN {problem} IS NULL THEN {EVENT_DATE} = DATE '{day}' ELSE {failing(problem)} END"
+            f"WHERE CASE WHEN {problem} IS NULL THEN {EVENT_DATE} BETWEEN DATE '{stretch.first}' AND "
+            f"DATE '{stretch.last}' ELSE {failing(problem)} END"
         )
-
-
-def _of(day: date, told: DayColumn) -> str:
-    return told.within(day, day + timedelta(days=1))

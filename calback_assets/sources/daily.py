@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
+from calback_assets.days import Stretch
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.table_query import TableQuery
+
+A_LOT = 1_000_000
+"""Rows of a day of which nobody knows how many it has, before it is read: memory for a second one is not promised."""
 
 
 class Found(Protocol):
@@ -31,8 +35,11 @@ class Found(Protocol):
     def is_final(self, day: date, today: date, /) -> bool:
         """Whether what is there of the day is what will stay there."""
 
-    def day(self, day: date) -> FileQuery | TableQuery:
-        """The rows of one day.
+    def rows(self, day: date) -> int:
+        """About how many rows a day has, as far as can be told without reading it; 0 where reading needs no memory."""
+
+    def read(self, stretch: Stretch) -> FileQuery | TableQuery:
+        """The rows of these days.
 
         Raises:
             SourceError: what is there is not what it should be.

@@ -5,8 +5,13 @@ Only the hand-over belongs here; which files are read, and how, stands in the mo
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import TypeAlias
 
 from calback_assets.errors import SourceError
+
+Facts: TypeAlias = Mapping[str, int | str]
+"""Short facts for people who look at a materialization: what was read."""
 
 
 @dataclass(frozen=True)
@@ -21,5 +26,5 @@ class FileQuery:
     DuckDB's own message quotes the offending value, which may be personal, and counts lines unreliably: raise
     the explanation `from None`.
     """
-    facts: Mapping[str, int | str]
-    """Short facts for people who look at the materialization: what was read."""
+    facts: Mapping[date, Facts]
+    """Of each day."""

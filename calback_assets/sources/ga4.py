@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from calback_assets.days import Stretch
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
@@ -74,6 +76,15 @@ def table_named(name: str) -> ExportTable | None:
         return None
 
 
+@dataclass(frozen=True)
+class Part(Generic[_Place]):
+    """A table of the export, and the days of ours of which it may hold events."""
+
+    table: ExportTable
+    place: _Place
+    days: Stretch
+
+
 class FoundExport(Generic[_Place]):
     """The export's tables as they were when somebody looked, each with its place.
 
@@ -108,16 +119,25 @@ class FoundExport(Generic[_Place]):
 
     def is_final(self, day: date, today: date) -> bool:
         """Whether Google no longer rewrites any of the tables that may hold events of our day."""
-        return all(table.is_final(today) for table, _ in self.of(day))
+        return all(part.table.is_final(today) for part in self.parts(Stretch.on(day)))
 
-    def of(self, day: date) -> list[tuple[ExportTable, _Place]]:
-        """The tables that may hold events of our day, one for each date."""
-        dates = (day + timedelta(days=offset) for offset in (-1, 0, 1))
-        return [table for date_ in dates if (table := self._of_date(date_))]
+    def parts(self, stretch: Stretch) -> list[Part[_Place]]:
+        """The tables that may hold events of our days, one for each date."""
+        day = timedelta(days=1)
+        return [
+            Part(*table, Stretch(max(stretch.first, date_ - day), min(stretch.last, date_ + day)))
+            for date_ in Stretch(stretch.first - day, stretch.last + day).days
+            if (table := self._of_date(date_))
+        ]
 
     def kinds(self, day: date) -> str:
-        """Which kind of table each date of these is read from, for people."""
-        return ", ".join(f"{table.kind} {table.day}" for table, _ in self.of(day)) or "none"
+        """Which kind of table each date is read from for our day, for people."""
+        return ", ".join(f"{part.table.kind} {part.table.day}" for part in self.parts(Stretch.on(day))) or "none"
+
+    def of_date(self, date_: date) -> _Place | None:
+        """The place of the date's own table."""
+        found = self._of_date(date_)
+        return found and found[1]
 
     def _of_date(self, date_: date) -> tuple[ExportTable, _Place] | None:
         """The most complete of the date's tables."""
@@ -127,10 +147,17 @@ class FoundExport(Generic[_Place]):
         return None
 
 
-def timestamps_of(day: date, zone: ZoneInfo) -> tuple[int, int]:
-    """The half-open range of an event's timestamp on that day; 23 or 25 hours where clocks change."""
-    start, end = (
-        (datetime.combine(midnight, time.min, zone) - _EPOCH) // timedelta(microseconds=1)
-        for midnight in (day, day + timedelta(days=1))
-    )
-    return start, end
+def is_within(timestamp: str, part: Part[_Place], zone: ZoneInfo) -> str:
+    """The condition, in SQL, on an event's timestamp: that it is of one of the part's days."""
+    return f"{timestamp} >= {_start(part.days.first, zone)} AND {timestamp} < {_start(part.days.until, zone)}"
+
+
+def day_of(timestamp: str, part: Part[_Place], zone: ZoneInfo) -> str:
+    """The day, in SQL, of an event of one of the part's days; it has 23 or 25 hours where clocks change."""
+    days = part.days.days
+    cases = [f"WHEN {timestamp} < {_start(later, zone)} THEN DATE '{day}'" for day, later in pairwise(days)]
+    return f"CASE {' '.join(cases)} ELSE DATE '{days[-1]}' END" if cases else f"DATE '{days[-1]}'"
+
+
+def _start(day: date, zone: ZoneInfo) -> int:
+    return (datetime.combine(day, time.min, zone) - _EPOCH) // timedelta(microseconds=1)

@@ -5,14 +5,14 @@ does not.
 """
 
 from collections.abc import Mapping
-from datetime import date
 from functools import cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from duckdb.sqltypes import DuckDBPyType
 
 from calback_assets.sources.coercion import Refuse, coerce, failure, fields_of, identifier, stored_type
-from calback_assets.sources.ga4 import FIELDS, OURS, REQUIRED, TIMESTAMP, timestamps_of
+from calback_assets.sources.ga4 import FIELDS, OURS, REQUIRED, TIMESTAMP, Part, day_of, is_within
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_EVENTS
 
@@ -34,19 +34,19 @@ def wanted() -> Mapping[str, DuckDBPyType]:
 def select(
     scan: str,
     columns: Mapping[str, DuckDBPyType],
-    day: date,
+    part: Part[Any],
     zone: ZoneInfo,
     refuse: Refuse,
     *,
     is_final: bool,
     is_timed: bool = False,
 ) -> str:
-    """The SQL that reads the events of one day as `raw_events`; a value that would have to be changed ends it.
+    """The SQL that reads the events of a part as `raw_events`; a value that would have to be changed ends it.
 
     Args:
         scan: what is read, as SQL.
         columns: those that it has.
-        day: of the events.
+        part: its days are those of the events.
         zone: what a day is.
         refuse: makes the error for what is read as a whole.
         is_final: whether it will not be rewritten.
@@ -59,11 +59,10 @@ def select(
     timestamp = expressions[TIMESTAMP]
     if not is_timed:
         timestamp = f"coalesce({timestamp}, {failure(is_missing(TIMESTAMP))})"
-    expressions[EVENT_DATE] = f"DATE '{day}'"
+    expressions[EVENT_DATE] = day_of(timestamp, part, zone)
     expressions["is_final"] = str(is_final).lower()
     selected = ",\n  ".join(f"{expressions[name]} AS {identifier(name)}" for name in RAW_EVENTS.column_names)
-    start, end = timestamps_of(day, zone)
-    return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {timestamp} >= {start} AND {timestamp} < {end}"
+    return f"SELECT\n  {selected}\nFROM {scan}\nWHERE {is_within(timestamp, part, zone)}"
 
 
 def _expressions(columns: Mapping[str, DuckDBPyType], refuse: Refuse) -> dict[str, str]:

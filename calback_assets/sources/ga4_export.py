@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources import ga4_columns
 from calback_assets.sources.bigquery_rows import BigQueryRows
+from calback_assets.sources.daily import A_LOT
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4 import (
     FIELDS,
@@ -19,8 +21,10 @@ from calback_assets.sources.ga4 import (
     TIMESTAMP,
     ExportTable,
     FoundExport,
+    Part,
+    day_of,
+    is_within,
     table_named,
-    timestamps_of,
 )
 from calback_assets.sources.table_columns import TableColumns, no_rows, select
 from calback_assets.sources.table_copy import TableCopy, copied, query_over
@@ -97,21 +101,31 @@ class FoundTables(FoundExport[str]):
         self._now = now
         self._rows = rows
 
-    def day(self, day: date) -> FileQuery | TableQuery:
-        """The events of one day as `raw_events`.
+    def rows(self, _day: date) -> int:
+        """Nothing where BigQuery reads for itself; else nobody knows, and a day is a lot."""
+        return A_LOT if self._rows else 0
+
+    def read(self, stretch: Stretch) -> FileQuery | TableQuery:
+        """The events of these days as `raw_events`.
 
         Raises:
             SourceError: the dataset cannot be read, or a table in it is none of the export's or has gone meanwhile.
         """
-        tables = [table for table, _ in self.of(day)]
-        facts = {"tables": ", ".join(table.name for table in tables) or "none", "kinds": self.kinds(day)}
-        columns = {table: self._columns(table) for table in tables}
+        facts = {
+            day: {
+                "tables": ", ".join(part.table.name for part in self.parts(Stretch.on(day))) or "none",
+                "kinds": self.kinds(day),
+            }
+            for day in stretch.days
+        }
+        parts = self.parts(stretch)
+        columns = {part.table: self._columns(part.table) for part in parts}
         # Made in either case: what no value of a column can be taken for is refused before any row is read.
-        queries = [self._query(table, columns[table], day) for table in tables]
+        queries = [self._query(part, columns[part.table]) for part in parts]
         if self._rows is None:
             return TableQuery("\nUNION ALL\n".join(queries) or no_rows(RAW_EVENTS), facts)
-        parts = [part for table in tables if (part := self._copied(self._rows, table, columns[table], day))]
-        return query_over(parts, ga4_columns.no_rows(), facts)
+        copies = [copy for part in parts if (copy := self._copied(self._rows, part, columns[part.table]))]
+        return query_over(copies, ga4_columns.no_rows(), facts)
 
     def _columns(self, table: ExportTable) -> Mapping[str, str]:
         columns = self._catalog.columns(self._dataset, table.name)
@@ -119,35 +133,33 @@ class FoundTables(FoundExport[str]):
             raise SourceError(f"{self._dataset.name}.{table.name}: went away while it was read. Run the day again.")
         return columns
 
-    def _query(self, table: ExportTable, columns: Mapping[str, str], day: date) -> str:
+    def _query(self, part: Part[str], columns: Mapping[str, str]) -> str:
+        table = part.table
         export = self._export(table, columns)
         expressions = {name: export.read(RAW_EVENTS.column(name).type, *place) for name, place in _PLACES.items()}
         timestamp = export.filled(expressions[TIMESTAMP], TIMESTAMP)
         expressions |= {name: export.filled(expressions[name], name) for name in REQUIRED if name != TIMESTAMP}
-        start, end = timestamps_of(day, self._zone)
-        expressions[EVENT_DATE] = f"DATE '{day}'"
+        expressions[EVENT_DATE] = day_of(timestamp, part, self._zone)
         expressions["is_final"] = str(self._is_final(table)).upper()
         return (
             f"{select(RAW_EVENTS, expressions)}\nFROM {self._dataset.table(table.name)} AS {_ALIAS}\n"
-            f"WHERE {timestamp} >= {start} AND {timestamp} < {end}"
+            f"WHERE {is_within(timestamp, part, self._zone)}"
         )
 
-    def _copied(
-        self, rows: BigQueryRows, table: ExportTable, columns: Mapping[str, str], day: date
-    ) -> tuple[TableCopy, str] | None:
-        """The table's events of the day, and the query over them."""
+    def _copied(self, rows: BigQueryRows, part: Part[str], columns: Mapping[str, str]) -> tuple[TableCopy, str] | None:
+        """The table's events of the days, and the query over them."""
+        table = part.table
         export = self._export(table, columns)
         names = [".".join(place) for place in _PLACES.values() if export.has(*place)]
         where = ""
         if columns[TIMESTAMP] == "INT64":  # Other types are cut by the query alone.
-            start, end = timestamps_of(day, self._zone)
             # An event without a time is no day's, and an error as in a file.
-            where = f"({TIMESTAMP} >= {start} AND {TIMESTAMP} < {end}) OR {TIMESTAMP} IS NULL"
+            where = f"({is_within(TIMESTAMP, part, self._zone)}) OR {TIMESTAMP} IS NULL"
         copy = copied(rows, self._dataset, table.name, names, where)
         if copy is None:
             return None
         is_final = self._is_final(table)
-        return copy, ga4_columns.select(copy.scan, copy.columns, day, self._zone, copy.refuse, is_final=is_final)
+        return copy, ga4_columns.select(copy.scan, copy.columns, part, self._zone, copy.refuse, is_final=is_final)
 
     def _export(self, table: ExportTable, columns: Mapping[str, str]) -> TableColumns:
         return TableColumns(self._dataset, table.name, columns, alias=_ALIAS, required=REQUIRED)

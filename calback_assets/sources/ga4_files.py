@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 from duckdb.sqltypes import DuckDBPyType
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.avro import avro_lines, avro_objects, record_error
@@ -35,6 +36,7 @@ from calback_assets.sources.ga4 import (
     TIMESTAMP,
     ExportTable,
     FoundExport,
+    Part,
     table_named,
 )
 from calback_assets.sources.ga4_columns import is_missing, no_rows, select, wanted
@@ -146,26 +148,33 @@ class FoundFiles(FoundExport[Files]):
         self._max_line_bytes = max_line_bytes
         self._copies = WeakValueDictionary[Path, Copy]()
 
-    def day(self, day: date) -> FileQuery:
-        """The events of one day as `raw_events`.
+    def rows(self, day: date) -> int:
+        """About how many events the date's own files hold: as many as lines of few bytes would be."""
+        return sum(path.stat().st_size // _bytes_a_row(path) for path in self.of_date(day) or ())
+
+    def read(self, stretch: Stretch) -> FileQuery:
+        """The events of these days as `raw_events`.
 
         Raises:
             SourceError: a file that is not what its name says, or has a line that is too long.
         """
-        tables = self.of(day)
-        # The query below holds the copies as long as anybody holds it; those of the next day are mostly the same.
-        copies = {path: copy for _, files in tables for path in files if (copy := self._copy(path))}
+        parts = self.parts(stretch)
+        # The query below holds the copies as long as anybody holds it; the next days' first are its last.
+        copies = {path: copy for part in parts for path in part.place if (copy := self._copy(path))}
 
         def explain(error: Exception) -> SourceError:
-            queries = {path: self._query((path,), table, day, copies) for table, files in tables for path in files}
+            queries = {path: self._query(part, (path,), copies) for part in parts for path in part.place}
             return explanation(queries, lambda path: _problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(self._query(files, table, day, copies) for table, files in tables) or no_rows(),
+            sql="\nUNION ALL\n".join(self._query(part, part.place, copies) for part in parts) or no_rows(),
             explain=explain,
             facts={
-                "files": ", ".join(_read(table, files) for table, files in tables) or "none",
-                "kinds": self.kinds(day),
+                day: {
+                    "files": ", ".join(_read(part) for part in self.parts(Stretch.on(day))) or "none",
+                    "kinds": self.kinds(day),
+                }
+                for day in stretch.days
             },
         )
 
@@ -185,8 +194,8 @@ class FoundFiles(FoundExport[Files]):
             self._copies[path] = copy
         return copy
 
-    def _query(self, files: Files, table: ExportTable, day: date, copies: Mapping[Path, Copy]) -> str:
-        is_final = table.is_final(self._now().astimezone(self._zone).date())
+    def _query(self, part: Part[Files], files: Files, copies: Mapping[Path, Copy]) -> str:
+        is_final = part.table.is_final(self._now().astimezone(self._zone).date())
         selects = []
         if _is_parquet(files[0]):
             scans = _parquet_scans(self._engine, files, _modified(files))
@@ -197,7 +206,7 @@ class FoundFiles(FoundExport[Files]):
         for path, columns, scan in scans:
             # Parquet's own statistics have told already that no timestamp is missing.
             refuse, is_timed = partial(file_error, path), _is_parquet(path)
-            selects.append(select(scan, columns, day, self._zone, refuse, is_final=is_final, is_timed=is_timed))
+            selects.append(select(scan, columns, part, self._zone, refuse, is_final=is_final, is_timed=is_timed))
         return "\nUNION ALL\n".join(selects)
 
 
@@ -230,9 +239,15 @@ def _whole(shards: Mapping[int, Sequence[Path]]) -> Files:
     return files
 
 
-def _read(table: ExportTable, files: Files) -> str:
+def _read(part: Part[Files]) -> str:
     """What a table was read from, for people."""
-    return files[0].name if len(files) == 1 else f"{len(files)} shards of {table.name}"
+    return part.place[0].name if len(part.place) == 1 else f"{len(part.place)} shards of {part.table.name}"
+
+
+def _bytes_a_row(path: Path) -> int:
+    """Less than an event takes in such a file, for all that is known."""
+    suffix = path.suffix.lower()
+    return 30 if suffix in (".parquet", ".gz") else 300
 
 
 def _is_parquet(path: Path) -> bool:

@@ -6,6 +6,7 @@ rows are asked for, and what is made of them, is for the sources to say.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import IO
 
 import duckdb
@@ -18,7 +19,7 @@ from calback_assets.sources.bigquery_rows import BigQueryRows
 from calback_assets.sources.coercion import literal
 from calback_assets.sources.copies import Copy
 from calback_assets.sources.explain import engine_problem
-from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.file_query import Facts, FileQuery
 from calback_assets.sources.table_query import Dataset
 
 _GROUP_BYTES = 32 * 1024 * 1024
@@ -82,13 +83,13 @@ def copied(
     return TableCopy(dataset, table, found, copy)
 
 
-def query_over(parts: Sequence[tuple[TableCopy, str]], no_rows: str, facts: Mapping[str, int | str]) -> FileQuery:
+def query_over(parts: Sequence[tuple[TableCopy, str]], no_rows: str, facts: Mapping[date, Facts]) -> FileQuery:
     """What is read from all of these copies, as one query that holds them.
 
     Args:
         parts: each copy with the query over it alone.
         no_rows: the query for no rows.
-        facts: what was read, for people.
+        facts: what was read of each day, for people.
     """
 
     def explain(error: Exception) -> SourceError:

@@ -12,6 +12,7 @@ from datetime import date
 from typing import Protocol
 
 from calback_assets.errors import SettingsError, SourceError
+from calback_assets.sources.file_query import Facts
 
 _DATASET = re.compile(r"(?:(?P<project>[a-z0-9.:-]+)\.)?(?P<name>[A-Za-z0-9_]+)")
 
@@ -22,8 +23,8 @@ class TableQuery:
 
     sql: str
     """Yields exactly the stored columns of the table's contract, by name and in their types."""
-    facts: Mapping[str, int | str]
-    """Short facts for people who look at the materialization: what was read."""
+    facts: Mapping[date, Facts]
+    """Of each day."""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from sqlglot import exp
 
+from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.bigquery_client import FAILURES, reader_of
@@ -47,10 +48,11 @@ from calback_assets.warehouse.bigquery_schema import (
 )
 from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import Model, Template
-from calback_assets.warehouse.ledger import Dependents, is_watched, of_table, on, staled_by, within
+from calback_assets.warehouse.ledger import Dependents, during, is_watched, of_table, staled_by, within
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import SLICE_ROWS, ConformedRows, arrow_type, check_names
 from calback_assets.warehouse.warehouse import (
+    AtOnce,
     Condition,
     Session,
     Statement,
@@ -60,6 +62,7 @@ from calback_assets.warehouse.warehouse import (
     progress,
     refuse_too_few,
     refuse_too_many_gone,
+    told,
 )
 
 _STAGED_FOR = timedelta(hours=6)
@@ -71,13 +74,15 @@ _WRITING = {
     False: "its tables may not be written",
     None: "whether its tables may be written cannot be told",
 }
+_DAYS_AT_ONCE = 31
+"""A month a statement: windows of thirty days are then read twice and not thirty times, and a failure loses little."""
 _NONE: Sequence[QueryParameter] = ()
 _FOREIGN_DAY = "foreign day"
 _MARK = "calback: "
 """Opens the messages that our own guards raise, which, unlike BigQuery's, hold no value."""
 
 
-class _Fingerprint(NamedTuple):
+class _Digest(NamedTuple):
     """Tells whether two sets of rows differ."""
 
     rows: int
@@ -178,6 +183,7 @@ class BigQuerySession(Session):
     """One client and one dataset."""
 
     failures = FAILURES
+    at_once = AtOnce(_DAYS_AT_ONCE)
 
     def __init__(
         self,
@@ -329,55 +335,56 @@ class BigQuerySession(Session):
         with self.incoming(ConformedRows(lambda: _batches_of(query), table), run_id) as name:
             yield f"SELECT * FROM {name}"
 
-    def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
-        """Replace one partition by the rows of a query in one statement.
+    def replace_days(self, table: Table, stretch: Stretch, statement: Statement, run_id: str) -> Written:
+        """Replace a stretch of partitions by the rows of a query in one statement.
 
         The days that may have become stale are marked before it, so that a crash in between costs a rebuild at most; if
         the rows turn out to be the same, the marks are taken back. Somebody who was erased in the meantime is erased
         from what was written, too.
 
         Raises:
-            ContractError: the rows break the contract; the old partition stands.
-            SourceError: there are fewer rows than there must be; the old partition stands.
+            ContractError: the rows break the contract; the old partitions stand.
+            SourceError: there are fewer rows of a day than there must be; the old partitions stand.
         """
-        that_day = on(day)
+        these = during(stretch)
         sql, parameters = statement.sql, _NONE
         erasure = self._erasure(run_id)
         erasure.watch()
         if statement.is_from_outside:
             sql, parameters = erasure.clean_with_parameters(table, sql)
         if statement.least:
-            refuse_too_few(table, day, statement.least, self._count(f"({sql})", "TRUE", parameters))
+            counted = self._digests(table, f"({sql})", "TRUE", parameters, is_count=True)
+            refuse_too_few(table, statement.least, {day: found.rows for day, found in counted.items()})
         rippled = self._jobs.days(statement.ripple) if statement.ripple else []
-        before = self._fingerprint(table, that_day)
-        cause = f"{run_id} {table.name} {day} {datetime.now(UTC).isoformat()}"
-        own, others = staled_by(table, day, rippled, self._dependents)
-        purpose = Purpose(run_id, table.name, str(day), "publish")
+        is_watched_here = is_watched(table, self._dependents)
+        before = self._digests(table, table.name, these) if is_watched_here else {}
+        cause = f"{run_id} {table.name} {stretch} {datetime.now(UTC).isoformat()}"
+        own, others = staled_by(table, stretch.days, rippled, self._dependents)
+        purpose = Purpose(run_id, table.name, str(stretch).replace(" ", "_"), "publish")
         stale = own + others
         if stale:
             self._ledger.mark_stale(" OR ".join(stale), cause, purpose)
         try:
-            job = self._publish(table, _merge(table, sql, day), purpose, parameters)
+            job = self._publish(table, _merge(table, sql, stretch), purpose, parameters)
         except ContractError as error:
             if _FOREIGN_DAY not in str(error):
                 raise
-            raise ContractError(self._foreign_day(table, statement.sql, day)) from None
-        after = None if before is None else self._fingerprint(table, that_day)
-        if after is not None and after == before:
-            self._ledger.unmark(cause, purpose)
-        if job.dml_stats:
-            row_count = job.dml_stats.inserted_row_count
-        else:  # The emulator tells no more than how many rows were touched.
-            row_count = after.rows if after else self._count(table.name, that_day)
-        self._ledger.enter(table, day, row_count, run_id, cause)
+            raise ContractError(self._foreign_day(table, statement.sql, stretch)) from None
+        after = self._digests(table, table.name, these, is_count=not is_watched_here)
+        changed = [day for day in stretch.days if before.get(day) != after.get(day)]
+        if stale and is_watched_here and len(changed) < len(stretch.days):
+            _, still = staled_by(table, changed, (), self._dependents)
+            self._ledger.unmark(cause, own + still, purpose)
+        row_counts = {day: after[day].rows if day in after else 0 for day in stretch.days}
+        self._ledger.enter(table, row_counts, cause, purpose)
         if erasure.is_overtaken():
             # Its marks may have been taken back with ours, and what was written may be made of rows that have gone.
-            again = stale if statement.is_from_outside else [*stale, of_table(table.name, that_day)]
+            again = stale if statement.is_from_outside else [*stale, of_table(table.name, these)]
             if again:
                 self._ledger.mark_stale(" OR ".join(again), f"{cause} erasure", purpose)
             erasure.erase_again()
-        progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
-        return Written(day, row_count, sql, self._costs(job))
+        told(table, row_counts)
+        return Written(dict(row_counts.items()), sql, self._costs(job))
 
     def replace_snapshot(self, table: Table, sql: str, run_id: str, /, max_lost_share: float | None = None) -> Written:
         """Replace an unpartitioned table in one statement; rows that are gone stay, marked.
@@ -403,9 +410,9 @@ class BigQuerySession(Session):
         job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"), parameters)
         if erasure.is_overtaken():
             erasure.erase_again()
-        row_count = self._count(table.name, "TRUE")  # With the rows that stay, marked.
+        row_count = self._count(table)  # With the rows that stay, marked.
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
-        return Written(None, row_count, sql, self._costs(job))
+        return Written({None: row_count}, sql, self._costs(job))
 
     def erase(self, subject_hash: str, run_id: str, /) -> list[Erased]:
         """Take a person out of every table and keep them out; what a crash leaves undone, the next erasure does."""
@@ -460,30 +467,40 @@ class BigQuerySession(Session):
                 raise
         raise ContractError(f"{table.name}.{own[1]}; nothing was written")
 
-    def _foreign_day(self, table: Table, sql: str, day: date) -> str:
+    def _foreign_day(self, table: Table, sql: str, stretch: Stretch) -> str:
         (found,) = self.records(
-            f"SELECT MIN({EVENT_DATE}) AS foreign_day, COUNT(*) AS n FROM ({sql}) WHERE {EVENT_DATE} <> DATE '{day}'"
+            f"SELECT MIN({EVENT_DATE}) AS foreign_day, COUNT(*) AS n FROM ({sql}) WHERE NOT ({during(stretch)})"
         )
         return (
-            f"{table.name}.{EVENT_DATE}: {found['n']} rows lie outside the partition {day} that is written, for "
+            f"{table.name}.{EVENT_DATE}: {found['n']} rows lie outside the partition {stretch} that is written, for "
             f"example {found['foreign_day']}; nothing was written"
         )
 
-    def _fingerprint(self, table: Table, where: str) -> "_Fingerprint | None":
-        """That of a partition, or None where no other day hangs on whether it changed."""
-        if not is_watched(table, self._dependents):
-            return None
-        names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
-        row = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({names}))))"
-        (found,) = self.records(
-            f"SELECT COUNT(*) AS row_count, BIT_XOR(CAST(CONCAT('0x', SUBSTR({row}, 1, 15)) AS INT64)) AS digest "
-            f"FROM {table.name} WHERE {where}"
+    def _digests(
+        self,
+        table: Table,
+        relation: str,
+        where: str,
+        parameters: Sequence[QueryParameter] = _NONE,
+        *,
+        is_count: bool = False,
+    ) -> "dict[date, _Digest]":
+        """How many rows each partition has, and, where more than the count is asked for, what they are."""
+        digest = "CAST(NULL AS INT64)"
+        if not is_count:
+            names = ", ".join(_quoted(column.name) for column in table.columns if not column.wall_clock)
+            row = f"TO_HEX(MD5(TO_JSON_STRING(STRUCT({names}))))"
+            digest = f"BIT_XOR(CAST(CONCAT('0x', SUBSTR({row}, 1, 15)) AS INT64))"
+        job = self._jobs.query(
+            f"SELECT {EVENT_DATE}, COUNT(*) AS row_count, {digest} AS digest FROM {relation} WHERE {where} "
+            f"GROUP BY {EVENT_DATE}",
+            READ,
+            parameters,
         )
-        return _Fingerprint(found["row_count"], found["digest"])
+        return {day: _Digest(rows, digest) for day, rows, digest in job.result(retry=self._jobs.retry)}
 
-    def _count(self, relation: str, where: str, parameters: Sequence[QueryParameter] = _NONE) -> int:
-        job = self._jobs.query(f"SELECT COUNT(*) AS n FROM {relation} WHERE {where}", READ, parameters)
-        ((count,),) = job.result(retry=self._jobs.retry)
+    def _count(self, table: Table) -> int:
+        ((count,),) = self._jobs.query(f"SELECT COUNT(*) AS n FROM {table.name}", READ).result(retry=self._jobs.retry)
         return int(count)
 
     def _costs(self, job: bigquery.QueryJob) -> Mapping[str, int | str]:
@@ -510,12 +527,12 @@ def _batches_of(query: FileQuery) -> Iterator[pa.RecordBatch]:
             raise query.explain(error) from None
 
 
-def _merge(table: Table, sql: str, day: date) -> str:
-    """One statement that deletes the day and inserts the rows: a reader sees all of the old or all of the new."""
+def _merge(table: Table, sql: str, stretch: Stretch) -> str:
+    """One statement that deletes the days and inserts the rows: a reader sees all of the old or all of the new."""
     names = ", ".join(map(_quoted, table.column_names))
     return (
-        f"MERGE {table.name} AS target USING ({_guarded(table, sql, day)}) AS source ON FALSE "
-        f"WHEN NOT MATCHED BY SOURCE AND {on(day)} THEN DELETE "
+        f"MERGE {table.name} AS target USING ({_guarded(table, sql, stretch)}) AS source ON FALSE "
+        f"WHEN NOT MATCHED BY SOURCE AND {during(stretch)} THEN DELETE "
         f"WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({names})"
     )
 
@@ -536,23 +553,24 @@ def _merge_snapshot(table: Table, sql: str) -> str:
     )
 
 
-def _guarded(table: Table, sql: str, day: date | None) -> str:
+def _guarded(table: Table, sql: str, stretch: Stretch | None) -> str:
     """The query with the contract's columns, which fails on a NULL in a required one and on a row of another day."""
-    return f"SELECT {', '.join(_guard(column, day) for column in table.columns)} FROM ({sql})"
+    return f"SELECT {', '.join(_guard(column, stretch) for column in table.columns)} FROM ({sql})"
 
 
-def _guard(column: Column, day: date | None) -> str:
+def _guard(column: Column, stretch: Stretch | None) -> str:
     name, value = _quoted(column.name), _quoted(column.name)
     if column.required:
-        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column')})"
-    if column.name == EVENT_DATE and day is not None:
+        on_day = "''" if stretch is None else f"IFNULL(CONCAT(' on ', CAST({EVENT_DATE} AS STRING)), '')"
+        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column', on_day)})"
+    if column.name == EVENT_DATE and stretch is not None:
         foreign = _failure(column, _FOREIGN_DAY)
-        value = f"IF({name} <> DATE '{day}', {foreign}, {value})"
+        value = f"IF(NOT ({during(stretch)}), {foreign}, {value})"
     return f"{value} AS {name}"
 
 
-def _failure(column: Column, problem: str) -> str:
-    return f"CAST(ERROR('{_MARK}{column.name}: {problem}.') AS {column.type})"
+def _failure(column: Column, problem: str, more: str = "''") -> str:
+    return f"CAST(ERROR(CONCAT('{_MARK}{column.name}: {problem}', {more}, '.')) AS {column.type})"
 
 
 def _quoted(name: str) -> str:

@@ -4,7 +4,7 @@ Its shape and every statement that reads or adds to it belong here. It is append
 other, and the last word on a partition holds.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 
@@ -68,23 +68,23 @@ class BigQueryLedger:
         days = self._jobs.days(f"SELECT DISTINCT {EVENT_DATE} FROM {LEDGER} WHERE table_name = '{table.name}'")
         return max(days, default=None)
 
-    def enter(self, table: Table, day: date, row_count: int, run_id: str, cause: str) -> None:
-        """Enter a partition that was written, and is not stale."""
-        self._jobs.query(
-            f"{_INTO} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE, '{cause}', "
-            "CURRENT_TIMESTAMP())",
-            Purpose(run_id, table.name, str(day), "ledger"),
+    def enter(self, table: Table, row_counts: Mapping[date, int], cause: str, purpose: Purpose) -> None:
+        """Enter partitions that were written, and are not stale, with the rows of each."""
+        entries = (
+            f"('{table.name}', DATE '{day}', {count}, '{purpose.run_id}', FALSE, '{cause}', CURRENT_TIMESTAMP())"
+            for day, count in row_counts.items()
         )
+        self._jobs.query(f"{_INTO} VALUES {', '.join(entries)}", replace(purpose, step="ledger"))
 
     def mark_stale(self, where: str, cause: str, purpose: Purpose) -> None:
         """Mark the entries that a condition names, and are not marked yet."""
         self._again(f"NOT is_stale AND ({where})", cause, replace(purpose, step="mark"), is_stale=True)
 
-    def unmark(self, cause: str, purpose: Purpose) -> None:
-        """Take back the marks of a write that changed nothing."""
-        self._again(
-            f"is_stale AND cause = '{cause}'", f"{cause} unchanged", replace(purpose, step="unmark"), is_stale=False
-        )
+    def unmark(self, cause: str, but: Sequence[str], purpose: Purpose) -> None:
+        """Take back the marks of a write, but for the entries that these conditions name."""
+        kept = f" AND NOT ({' OR '.join(but)})" if but else ""
+        where = f"is_stale AND cause = '{cause}'{kept}"
+        self._again(where, f"{cause} unchanged", replace(purpose, step="unmark"), is_stale=False)
 
     def recount(self, erased: Sequence[Erased], cause: str, run_id: str) -> None:
         """Enter how many rows an erasure has left of each partition."""

@@ -13,12 +13,13 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.coercion import identifier
@@ -30,10 +31,11 @@ from calback_assets.warehouse.duckdb_rewriting import Rewriting
 from calback_assets.warehouse.duckdb_schema import added_columns, create_table, duckdb_type, is_same_kind
 from calback_assets.warehouse.erasure import Erased, Subjects
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Template
-from calback_assets.warehouse.ledger import Dependents, is_watched, on, staled_by, within
+from calback_assets.warehouse.ledger import Dependents, during, is_watched, staled_by, within
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows, check_names
 from calback_assets.warehouse.warehouse import (
+    AtOnce,
     Condition,
     Session,
     Statement,
@@ -44,6 +46,7 @@ from calback_assets.warehouse.warehouse import (
     progress,
     refuse_too_few,
     refuse_too_many_gone,
+    told,
 )
 
 T = TypeVar("T")
@@ -52,6 +55,9 @@ LOCK_TIMEOUT_SECONDS = 10.0
 _GLANCE_SECONDS = 1.0
 """How long somebody waits who only looks."""
 
+ROWS_AT_ONCE = 1_000_000
+"""Read for one statement: as many as a busy day has, whose memory a machine must have anyhow."""
+_DAYS_AT_ONCE = 366
 _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
@@ -323,10 +329,19 @@ def _why_unopenable(path: Path, error: duckdb.Error) -> str:
     return f"the warehouse {path} cannot be opened ({_redacted(error)}); set CALBACK_DUCKDB_PATH to a file that can"
 
 
+class _Digest(NamedTuple):
+    """Tells whether two sets of rows differ."""
+
+    rows: int
+    total: int | None
+    parity: int | None
+
+
 class DuckDBSession(Session):
     """One open connection to the file."""
 
     failures = (duckdb.Error,)
+    at_once = AtOnce(_DAYS_AT_ONCE, ROWS_AT_ONCE)
 
     def __init__(
         self,
@@ -504,43 +519,50 @@ class DuckDBSession(Session):
         """How many rows each written day of these tables has."""
         return self._ledger.row_counts(tables)
 
-    def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
-        """Replace one partition by the rows of a query, all or nothing.
+    def replace_days(self, table: Table, stretch: Stretch, statement: Statement, run_id: str) -> Written:
+        """Replace a stretch of partitions by the rows of a query, all or nothing.
 
-        In the same transaction the ledger learns of the partition, and the days of other tables (and, by the ripple, of
-        this one) that the change has made stale are marked.
+        In the same transaction the ledger learns of the partitions, and the days of other tables (and, by the ripple,
+        of this one) that the change has made stale are marked.
 
         Raises:
-            ContractError: the rows break the contract; the old partition stands.
-            SourceError: there are fewer rows than there must be; the old partition stands.
-            duckdb.Error: the query fails; the old partition stands.
+            ContractError: the rows break the contract; the old partitions stand.
+            SourceError: there are fewer rows of a day than there must be; the old partitions stand.
+            duckdb.Error: the query fails; the old partitions stand.
         """
-        that_day = on(day)
+        these = during(stretch)
         if self._unsettled_rows > _SETTLED_ROWS:
             self.settle()
         try:
             with self._transaction():
                 sql = self._clean(table, statement.sql) if statement.is_from_outside else statement.sql
-                guarded = f"SELECT * REPLACE ({_only(day)} AS {EVENT_DATE}) FROM ({sql})"
-                before = self._fingerprint(table, that_day)
+                guarded = f"SELECT * REPLACE ({_only(stretch)} AS {EVENT_DATE}) FROM ({sql})"
+                before = self._digests(table, these)
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
-                self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {that_day}")
-                row_count = self._insert(table, guarded)
-                refuse_too_few(table, day, statement.least, row_count)
-                self._ledger.enter(table, day, row_count, run_id)
-                stale, others = staled_by(table, day, rippled, self._dependents)
-                if before is None or self._fingerprint(table, that_day) != before:
-                    stale += others
-                if stale:
+                self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {these}")
+                self._insert(table, guarded)
+                after = self._digests(table, these)
+                row_counts = {day: after[day].rows if day in after else 0 for day in stretch.days}
+                refuse_too_few(table, statement.least, row_counts)
+                self._ledger.enter(table, row_counts, run_id)
+                # Where no other day hangs on whether one has changed, each is taken to have.
+                is_watched_here = is_watched(table, self._dependents)
+                changed = [day for day in stretch.days if not is_watched_here or before.get(day) != after.get(day)]
+                own, others = staled_by(table, changed, rippled, self._dependents)
+                if stale := own + others:
                     self._ledger.mark_stale(" OR ".join(stale))
         except duckdb.InvalidInputException as error:
             if _FOREIGN_DAY not in str(error):
                 raise
-            raise ContractError(self._foreign_day(table, statement.sql, day)) from None
-        self.days_written += 1
-        self._unsettled_rows += row_count
-        progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
-        return Written(day, row_count, sql)
+            raise ContractError(self._foreign_day(table, statement.sql, stretch)) from None
+        except duckdb.ConstraintException as error:
+            column = _without_value(error)
+            day = self._first_day(statement.sql, column, stretch) if column else None
+            raise _null(table, column, day) from None
+        self.days_written += len(row_counts)
+        self._unsettled_rows += sum(row_counts.values())
+        told(table, row_counts)
+        return Written(dict(row_counts.items()), sql)
 
     def replace_snapshot(self, table: Table, sql: str, _run_id: str, /, max_lost_share: float | None = None) -> Written:
         """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
@@ -550,24 +572,27 @@ class DuckDBSession(Session):
             SourceError: more than that share of the rows has gone at once; the old table stands.
         """
         name, now = f"{SCHEMA}.{table.name}", datetime.now(UTC)
-        with self._transaction():
-            sql = self._clean(table, sql)
-            stored = gone = 0
-            if table.tombstone:
-                self.execute(_keep_departed(table, sql, now))
-            if table.tombstone and max_lost_share is not None:
-                ((stored, gone),) = self.execute(
-                    f"SELECT (SELECT COUNT(*) FROM {name} WHERE {table.tombstone} IS NULL), "
-                    f"(SELECT COUNT(*) FROM departed WHERE {table.tombstone} = {_moment(now)})"
-                )
-            self.execute(f"DELETE FROM {name}")
-            row_count = self._insert(table, sql)
-            refuse_too_many_gone(table, stored, gone, row_count, max_lost_share)
-            if table.tombstone:
-                row_count += self._insert(table, "SELECT * FROM departed")
-                self.execute("DROP TABLE departed")
+        try:
+            with self._transaction():
+                sql = self._clean(table, sql)
+                stored = gone = 0
+                if table.tombstone:
+                    self.execute(_keep_departed(table, sql, now))
+                if table.tombstone and max_lost_share is not None:
+                    ((stored, gone),) = self.execute(
+                        f"SELECT (SELECT COUNT(*) FROM {name} WHERE {table.tombstone} IS NULL), "
+                        f"(SELECT COUNT(*) FROM departed WHERE {table.tombstone} = {_moment(now)})"
+                    )
+                self.execute(f"DELETE FROM {name}")
+                row_count = self._insert(table, sql)
+                refuse_too_many_gone(table, stored, gone, row_count, max_lost_share)
+                if table.tombstone:
+                    row_count += self._insert(table, "SELECT * FROM departed")
+                    self.execute("DROP TABLE departed")
+        except duckdb.ConstraintException as error:
+            raise _null(table, _without_value(error)) from None
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
-        return Written(None, row_count, sql)
+        return Written({None: row_count}, sql)
 
     def erase(self, subject_hash: str, _run_id: str, /) -> list[Erased]:
         """Take a person out of every table and keep them out, all or nothing; the file forgets when it is closed."""
@@ -618,32 +643,34 @@ class DuckDBSession(Session):
             f"CAST({identifier(column.name)} AS {duckdb_type(column.type)}) AS {identifier(column.name)}"
             for column in table.columns
         )
-        try:
-            ((row_count,),) = self.execute(f"INSERT INTO {SCHEMA}.{table.name} BY NAME SELECT {columns} FROM ({sql})")
-        except duckdb.ConstraintException as error:
-            broken = re.search(r"NOT NULL constraint failed: \w+\.(\w+)", str(error))
-            column = broken[1] if broken else "a column"
-            raise ContractError(f"{table.name}.{column}: NULL in a required column; nothing was written") from None
+        ((row_count,),) = self.execute(f"INSERT INTO {SCHEMA}.{table.name} BY NAME SELECT {columns} FROM ({sql})")
         return int(row_count)
 
-    def _foreign_day(self, table: Table, sql: str, day: date) -> str:
+    def _first_day(self, sql: str, column: str, stretch: Stretch) -> date | None:
+        """The first of the days on which the query gives no value for a column."""
+        is_missing = f"{identifier(column)} IS NULL AND {during(stretch)}"
+        days: list[tuple[date | None]] = self.execute(f"SELECT MIN({EVENT_DATE}) FROM ({sql}) WHERE {is_missing}")
+        return days[0][0]
+
+    def _foreign_day(self, table: Table, sql: str, stretch: Stretch) -> str:
         ((foreign, count),) = self.execute(
-            f"SELECT MIN({EVENT_DATE}), COUNT(*) FROM ({sql}) WHERE {EVENT_DATE} <> DATE '{day}'"
+            f"SELECT MIN({EVENT_DATE}), COUNT(*) FROM ({sql}) WHERE NOT ({during(stretch)})"
         )
         return (
-            f"{table.name}.{EVENT_DATE}: {count} rows lie outside the partition {day} that is written, for example "
+            f"{table.name}.{EVENT_DATE}: {count} rows lie outside the partition {stretch} that is written, for example "
             f"{foreign}; nothing was written"
         )
 
-    def _fingerprint(self, table: Table, where: str) -> tuple[object, ...] | None:
-        """A digest of a partition's rows, or None where no other day hangs on whether it changed."""
-        if not is_watched(table, self._dependents):
-            return None
-        names = ", ".join(identifier(column.name) for column in table.columns if not column.wall_clock)
-        return self.execute(
-            f"SELECT COUNT(*), SUM(CAST(hash({names}) AS HUGEINT)), BIT_XOR(hash({names})) "
-            f"FROM {SCHEMA}.{table.name} WHERE {where}"
-        )[0]
+    def _digests(self, table: Table, where: str) -> dict[date, "_Digest"]:
+        """How many rows each partition has, and, where another day hangs on whether they changed, what they are."""
+        digest = "NULL, NULL"
+        if is_watched(table, self._dependents):
+            names = ", ".join(identifier(column.name) for column in table.columns if not column.wall_clock)
+            digest = f"SUM(CAST(hash({names}) AS HUGEINT)), BIT_XOR(hash({names}))"
+        found = self.execute(
+            f"SELECT {EVENT_DATE}, COUNT(*), {digest} FROM {SCHEMA}.{table.name} WHERE {where} GROUP BY {EVENT_DATE}"
+        )
+        return {day: _Digest(*digest) for day, *digest in found}
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -660,6 +687,17 @@ class DuckDBSession(Session):
 def _redacted(error: Exception) -> str:
     # Only what stands before the first quote: a quoted value may itself hold quotes and line ends.
     return re.split(r"['\"\n]", str(error), maxsplit=1)[0].rstrip() + " …"
+
+
+def _without_value(error: duckdb.ConstraintException) -> str | None:
+    """The required column that a row had no value for."""
+    broken = re.search(r"NOT NULL constraint failed: \w+\.(\w+)", str(error))
+    return broken[1] if broken else None
+
+
+def _null(table: Table, column: str | None, day: date | None = None) -> ContractError:
+    on_day = f" on {day}" if day else ""
+    return ContractError(f"{table.name}.{column or 'a column'}: NULL in a required column{on_day}; nothing was written")
 
 
 def _keep_departed(table: Table, sql: str, now: datetime) -> str:
@@ -679,7 +717,7 @@ def _moment(now: datetime) -> str:
     return f"TIMESTAMPTZ '{now.isoformat()}'"
 
 
-def _only(day: date) -> str:
-    """The day of a row, or an error where it is another day than the one that is written."""
-    is_ours = f"{EVENT_DATE} IS NULL OR {EVENT_DATE} = DATE '{day}'"
+def _only(stretch: Stretch) -> str:
+    """The day of a row, or an error where it is none of those that are written."""
+    is_ours = f"{EVENT_DATE} IS NULL OR {during(stretch)}"
     return f"CASE WHEN {is_ours} THEN {EVENT_DATE} ELSE error('{_FOREIGN_DAY}') END"

@@ -4,14 +4,14 @@ Its shape and every statement that reads or changes it belong here. It is change
 tells of.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, Protocol
 
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql import SCHEMA
-from calback_assets.warehouse.ledger import in_tables
+from calback_assets.warehouse.ledger import in_tables, listed, of_table
 
 LEDGER = "partition_ledger"
 _LEDGER = f"{SCHEMA}.{LEDGER}"
@@ -83,14 +83,12 @@ class DuckDBLedger:
             )
         ]
 
-    def enter(self, table: Table, day: date, row_count: int, run_id: str) -> None:
-        """Enter a partition that was written, and is not stale."""
-        self._session.execute(
-            f"DELETE FROM {_LEDGER} WHERE table_name = '{table.name}' AND {EVENT_DATE} = DATE '{day}'"
-        )
-        self._session.execute(
-            f"INSERT INTO {_LEDGER} VALUES ('{table.name}', DATE '{day}', {row_count}, '{run_id}', FALSE)"
-        )
+    def enter(self, table: Table, row_counts: Mapping[date, int], run_id: str) -> None:
+        """Enter partitions that were written, and are not stale, with the rows of each."""
+        days = f"{EVENT_DATE} IN ({listed(row_counts)})"
+        self._session.execute(f"DELETE FROM {_LEDGER} WHERE {of_table(table.name, days)}")
+        entries = (f"('{table.name}', DATE '{day}', {count}, '{run_id}', FALSE)" for day, count in row_counts.items())
+        self._session.execute(f"INSERT INTO {_LEDGER} VALUES {', '.join(entries)}")
 
     def mark_stale(self, where: str) -> None:
         """Mark the entries that a condition names."""

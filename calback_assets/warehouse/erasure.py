@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NoReturn
 
+from calback_assets.days import Stretch, stretches
 from calback_assets.errors import WarehouseError
-from calback_assets.partitions import stretches
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import EVENT_DATE, TABLES, Privacy, Table
 from calback_assets.tables.raw import EVENT_PARAMS
-from calback_assets.warehouse.ledger import Dependents, listed, of_table, within
+from calback_assets.warehouse.ledger import Dependents, during, listed, of_table
 
 SUPPRESSED = "suppressed"
 """The table that holds the list, beside the ledger. The first erasure makes it: until then nobody pays for it."""
@@ -375,13 +375,9 @@ class Erasure(ABC):
             for dependent, reach in self._dependents.get(done.table.name, ()):
                 stands_alone = dependent in TABLES and TABLES[dependent].stands_alone
                 for day in changed if stands_alone else done.days:
-                    start, end = reach.dependents(day)
+                    start, end = reach.dependents(Stretch.on(day))
                     stale.setdefault(dependent, set()).update(_days(start, end))
-        conditions = [
-            of_table(name, within(first, last + timedelta(days=1)))
-            for name, days in stale.items()
-            for first, last in stretches(days)
-        ]
+        conditions = [of_table(name, during(stretch)) for name, days in stale.items() for stretch in stretches(days)]
         return " OR ".join(conditions) or None
 
     def _shared(self, done: Erased) -> set[date]:

@@ -65,6 +65,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
         Conformance("DATE_DIFF(DATE '2024-03-01', DATE '2024-02-28', DAY)", 2),
         Conformance("DATE_DIFF(DATE '2024-01-01', DATE '2024-01-02', DAY)", -1),
     ),
+    "DATE_SUB": (
+        Conformance("DATE_SUB(DATE '2024-03-01', INTERVAL 1 DAY)", date(2024, 2, 29)),
+        Conformance("DATE_SUB(DATE '2024-01-01', INTERVAL -1 DAY)", date(2024, 1, 2)),
+    ),
     "DATE_TRUNC": (
         Conformance("DATE_TRUNC(DATE '2024-02-29', MONTH)", date(2024, 2, 1)),
         Conformance("DATE_TRUNC(DATE '2024-12-31', MONTH)", date(2024, 12, 1)),
@@ -129,5 +133,5 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
     "TO_HEX": (Conformance("TO_HEX(MD5(''))", "d41d8cd98f00b204e9800998ecf8427e"),),
 }
 
-UNITS = {"DATE_DIFF": frozenset({"DAY"}), "DATE_TRUNC": frozenset({"MONTH"})}
+UNITS = {"DATE_DIFF": frozenset({"DAY"}), "DATE_SUB": frozenset({"DAY"}), "DATE_TRUNC": frozenset({"MONTH"})}
 """For functions that take a date part last: the parts that the rows above prove."""

@@ -5,12 +5,12 @@ the fix-ups that SQLGlot's DuckDB rendering needs. Running SQL belongs in the wa
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import sqlglot
 from sqlglot import Token, TokenType, exp
@@ -21,16 +21,30 @@ from sqlglot.lineage import Node, lineage
 from sqlglot.optimizer.qualify import qualify
 from sqlglot.optimizer.scope import build_scope
 
+from calback_assets.days import Stretch
 from calback_assets.errors import ModelError
 from calback_assets.partitions import Reach
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.functions import ALLOWED, UNITS
 
+
+class Day(NamedTuple):
+    """A day that is written, and the half-open range of instants that it covers."""
+
+    event_date: date
+    day_start: datetime
+    day_end: datetime
+
+
 Parameter: TypeAlias = date | datetime | int | str
+Parameters: TypeAlias = Mapping[str, "Parameter | Sequence[Day]"]
 
 SCHEMA = "calback"
 
+DAYS = "days"
+"""The name under which every model may read the days that are written."""
 _DIALECT = "bigquery"
+_DAY_COLUMNS = dict(zip(Day._fields, ("DATE", "TIMESTAMP", "TIMESTAMP"), strict=True))
 _SYNTAX = frozenset(
     (
         *("ALL", "AND", "AS", "BETWEEN", "BY", "CASE", "DISTINCT", "ELSE", "EXCEPT", "EXISTS", "FROM", "FULL", "IN"),
@@ -46,7 +60,7 @@ _ALLOWED_CALLS = frozenset(f"{name}(… {unit})" if unit else name for name in A
 
 @dataclass(frozen=True)
 class Input:
-    """A table that a model reads, and which of its days, seen from the day that is written."""
+    """A table that a model reads, and which of its days, seen from each day that is written."""
 
     table: Table
     reach: Reach | None
@@ -57,8 +71,9 @@ class Model:
     """One GoogleSQL query in a `.sql` file, with the tables it reads, checked and rendered as it is loaded.
 
     Every table in the query must be one of `inputs` (by its alias there) or a CTE; every function must be in the
-    allow-list. Parameters are written `@name`. The day that is written is `@day` (DATE), and `@day_start`, `@day_end`
-    (TIMESTAMP) are its half-open bounds in the deployment's time zone.
+    allow-list. Parameters are written `@name`. The query yields the rows of all days of a stretch, whose days it may
+    join as `days`: `event_date` (DATE), and `day_start`, `day_end` (TIMESTAMP), its half-open bounds in the
+    deployment's time zone. An input holds the days that any day of the stretch reads.
 
     Attributes:
         duckdb_template: the query for DuckDB, with its parameters still open.
@@ -103,7 +118,7 @@ class Model:
     def _check_tables(self) -> None:
         ctes = {cte.alias for cte in self._tree.find_all(exp.CTE)}
         for table in self._tree.find_all(exp.Table):
-            if table.db or (table.name not in ctes and table.name not in self.inputs):
+            if table.db or table.name not in ctes | self.inputs.keys() | {DAYS}:
                 raise ModelError(
                     f"{self.path.name}: reads {table.sql(_DIALECT)}, which is none of its inputs: "
                     f"{', '.join(sorted(self.inputs)) or 'it has none'}"
@@ -134,6 +149,10 @@ class Model:
         for table in list(tree.find_all(exp.Table)):
             if table.name in ctes:
                 continue
+            if table.name == DAYS:
+                table.set("this", exp.Parameter(this=exp.var(DAYS)))
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias or DAYS)))
+                continue
             source = self.inputs[table.name]
             pruned = exp.select(*source.table.column_names).from_(exp.table_(source.table.name, db=schema))
             if source.reach is not None:
@@ -149,7 +168,8 @@ class Model:
         """The lineage, followed on the DuckDB form, where a look-up in an UNNEST is a plain column reference."""
         tree = self._tree.copy()
         _lists_for_correlated_unnest(tree)
-        schema: dict[str, object] = {
+        schema: dict[str, object] = {DAYS: _DAY_COLUMNS}
+        schema |= {
             alias: {column.name: column.type for column in source.table.columns}
             for alias, source in self.inputs.items()
         }
@@ -171,18 +191,38 @@ class Model:
             if isinstance(node.source, exp.Table) and node.source.name in self.inputs:
                 yield self.inputs[node.source.name].table.name, exp.to_column(node.name).name
 
-    def window_parameters(self, day: date, first: date, last: date) -> dict[str, Parameter]:
-        """The day ranges of the inputs when `day` is written, half open, within the data set's days.
+    @property
+    def reads(self) -> Mapping[str, Reach]:
+        """The tables of which a day reads its own day, and perhaps others."""
+        return {
+            source.table.name: source.reach
+            for source in self.inputs.values()
+            if source.reach and source.reach.covers_its_day
+        }
+
+    def rows_read(self, written: Mapping[str, Mapping[date, int]], day: date) -> int:
+        """How many rows a day reads, by the rows of each written day of the tables that it reads."""
+        windows = (
+            (written[name], *reach.of(Stretch.on(day), date.min, date.max)) for name, reach in self.reads.items()
+        )
+        return sum(
+            days.get(start + timedelta(days=age), 0)
+            for days, start, end in windows
+            for age in range((end - start).days)
+        )
+
+    def window_parameters(self, stretch: Stretch, first: date, last: date) -> dict[str, Parameter]:
+        """The day ranges of the inputs when a stretch is written, half open, within the data set's days.
 
         Args:
-            day: the partition that is written.
+            stretch: the partitions that are written.
             first: the first partition of the data set; no input reaches further back.
             last: the last partition that may exist; no input reaches further on.
         """
         parameters: dict[str, Parameter] = {}
         for alias, source in self.inputs.items():
             if source.reach is not None:
-                start, end = source.reach.of(day, first, last)
+                start, end = source.reach.of(stretch, first, last)
                 parameters[f"{alias}_from"] = start
                 parameters[f"{alias}_until"] = end
         return parameters
@@ -205,15 +245,27 @@ class Template:
             else:
                 self._pieces[-1] += part[0]
 
-    def fill(self, parameters: Mapping[str, Parameter]) -> str:
+    def fill(self, parameters: Parameters) -> str:
         """The SQL with every parameter as a literal.
 
         Raises:
             KeyError: a parameter of the query has no value.
         """
         pieces = list(self._pieces)
-        pieces[1::2] = [_literal(parameters[name], self._dialect) for name in pieces[1::2]]
+        pieces[1::2] = [self._literal(parameters[name]) for name in pieces[1::2]]
         return "".join(pieces)
+
+    def _literal(self, value: "Parameter | Sequence[Day]") -> str:
+        if isinstance(value, date | datetime | int | str):
+            return _literal(value, self._dialect)
+        # As a relation, in the words of each engine.
+        rows = [[_literal(part, self._dialect) for part in day] for day in value]
+        if self._dialect == "duckdb":
+            listed = ", ".join(f"({', '.join(row)})" for row in rows)
+            return f"(SELECT * FROM (VALUES {listed}) AS listed({', '.join(Day._fields)}))"
+        structs = (", ".join(f"{part} AS {name}" for part, name in zip(row, Day._fields, strict=True)) for row in rows)
+        listed = ", ".join(f"STRUCT({struct})" for struct in structs)
+        return f"(SELECT {', '.join(f'listed.{name}' for name in Day._fields)} FROM UNNEST([{listed}]) AS listed)"
 
 
 @lru_cache(maxsize=4096)
@@ -319,8 +371,12 @@ def _aware_timestamps(tree: exp.Expr) -> None:
 def _googlesql_values(tree: exp.Expr) -> None:
     """Give expressions the types and values of GoogleSQL, in place.
 
-    A DATE_TRUNC of a day is a day, 2.5 is a FLOAT64, and a COUNTIF over no rows is 0, where DuckDB's is NULL.
+    A DATE_TRUNC of a day is a day, and so is a DATE_SUB, 2.5 is a FLOAT64, and a COUNTIF over no rows is 0, where
+    DuckDB's is NULL.
     """
+    for earlier in list(tree.find_all(exp.DateSub)):
+        age = exp.cast(earlier.expression.copy(), "INT")  # An interval taken from a day would make a timestamp of it.
+        earlier.replace(exp.paren(exp.Sub(this=earlier.this.copy(), expression=age), copy=False))
     for counted in list(tree.find_all(exp.CountIf)):
         is_true = exp.Case(ifs=[exp.If(this=counted.this.copy(), true=exp.Literal.number(1))])
         counted.replace(exp.Count(this=is_true))

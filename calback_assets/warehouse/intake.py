@@ -12,8 +12,8 @@ from datetime import date
 
 from dagster import Array, Enum, EnumValue, Field, InitResourceContext, ResourceDefinition
 
+from calback_assets.days import span
 from calback_assets.errors import SourceError
-from calback_assets.partitions import span
 from calback_assets.sources.daily import DailySource, Found
 from calback_assets.sources.data_folder import DataFolder
 from calback_assets.sources.firestore import FirestoreSource
@@ -78,8 +78,9 @@ class Intake:
         if without and found.last:
             report(f"{table}: {len(without)} of {len(days)} days are not in {found.where}: {span(without)}")
         if table in self._accepted:
-            return Files(found.day)
-        return Files(found.day, lambda days, stored: demanded(table, found, days, stored, self._policy.max_lost_share))
+            return Files(found.read, found.rows)
+        share = self._policy.max_lost_share
+        return Files(found.read, found.rows, lambda days, stored: demanded(table, found, days, stored, share))
 
     def snapshots(
         self, tables: Collection[str], since: date | None, report: Callable[[str], None]

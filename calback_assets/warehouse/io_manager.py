@@ -6,10 +6,11 @@ knows warehouses and nothing of analytics.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -24,12 +25,15 @@ from dagster import (
     OutputContext,
 )
 
+from calback_assets.days import Stretch, day_bounds, parse_day, span
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
-from calback_assets.partitions import DAY_FORMAT, day_bounds, parse_day, span
+from calback_assets.partitions import DAY_FORMAT
+from calback_assets.sources.file_query import Facts
 from calback_assets.sources.firestore import Problem
 from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.warehouse.googlesql import Model, Parameter
+from calback_assets.warehouse.googlesql import DAYS, Day, Model, Parameter, Parameters
+from calback_assets.warehouse.ledger import during
 from calback_assets.warehouse.metadata import column_lineage, column_schema
 from calback_assets.warehouse.output import Files, Query, Snapshot, TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
@@ -50,15 +54,14 @@ class Calendar:
     last: date | None
     timezone: str
 
-    def parameters(self, model: Model, day: date) -> dict[str, Parameter]:
-        """The parameters that every model may use when `day` is written."""
-        start, end = day_bounds(day, self.timezone)
-        windows = model.window_parameters(day, self.first, self.last or date.max - timedelta(days=1))
-        return {"day": day, "day_start": start, "day_end": end, **windows}
+    def parameters(self, model: Model, stretch: Stretch) -> Parameters:
+        """What every model may use when a stretch is written: its days, and the bounds of its inputs."""
+        days = [Day(day, *day_bounds(day, self.timezone)) for day in stretch.days]
+        return {DAYS: days, **model.window_parameters(stretch, self.first, self.last or date.max - timedelta(days=1))}
 
 
 class WarehouseIOManager(IOManager):
-    """Persists assets as tables of the warehouse, one replaced partition a day."""
+    """Persists assets as tables of the warehouse, a replaced stretch of daily partitions at a time."""
 
     def __init__(self, warehouse: Warehouse, calendar: Calendar) -> None:
         """Write to this warehouse; nothing is opened yet."""
@@ -151,7 +154,7 @@ class _Write:
                 "range whose first day comes first"
             )
         self._written: list[Written] = []
-        self._facts: dict[date | None, Mapping[str, int | str]] = {}
+        self._facts: dict[date | None, Facts] = {}
         self._problems: dict[str, MetadataValue[Any]] = {}
 
     def run(self, obj: Output) -> None:
@@ -168,52 +171,48 @@ class _Write:
             self._rows(obj)
 
     def _query(self, query: Query) -> None:
-        self._require_inputs(query.model)
         template = self._session.template(query.model)
         ripple = self._session.template(query.ripple) if query.ripple else None
 
-        def statement(day: date) -> AbstractContextManager[Statement]:
-            parameters = {**query.parameters, **self._calendar.parameters(query.model, day)}
-            filled = template.fill(parameters)
+        def statement(stretch: Stretch) -> AbstractContextManager[Statement]:
+            filled = template.fill({**query.parameters, **self._calendar.parameters(query.model, stretch)})
             if query.ripple is None or ripple is None:
                 return nullcontext(Statement(filled))
-            return nullcontext(Statement(filled, ripple.fill(self._calendar.parameters(query.ripple, day))))
+            return nullcontext(Statement(filled, ripple.fill(self._calendar.parameters(query.ripple, stretch))))
 
-        self._replace_days(statement, follow_stale=True)
+        self._replace_days(statement, self._rows_read(query.model), follow_stale=True)
 
-    def _require_inputs(self, model: Model) -> None:
-        """See that what the days read of themselves has been written; nothing is built on a day that has not arrived.
+    def _rows_read(self, model: Model) -> Callable[[date], int]:
+        """How many rows a day reads, once it is seen that what it reads of its own day has been written.
 
         Raises:
-            WarehouseError: it has not.
+            WarehouseError: it has not; nothing is built on a day that has not arrived.
         """
-        needed = {
-            source.table.name
-            for source in model.inputs.values()
-            if source.table != self._table and source.reach and source.reach.covers_its_day
-        }
-        for name, written in self._session.row_counts(sorted(needed)).items():
-            if missing := [day for day in self._requested if day not in written]:
+        written = self._session.row_counts(sorted(model.reads))
+        for name, days in written.items():
+            if missing := [day for day in self._requested if day not in days]:
                 raise WarehouseError(
                     f"{self._table.name}: {name} has never been written for {span(missing)}, so nothing can be built "
                     f"on it; nothing was written; materialize {name} for these days first"
                 )
+        return partial(model.rows_read, written)
 
     def _files(self, files: Files) -> None:
         demanded = files.demanded(self._requested, self._session.row_counts([self._table.name])[self._table.name])
 
         @contextmanager
-        def statement(day: date) -> Iterator[Statement]:
-            query = files.of_day(day)
-            self._facts[day] = query.facts
+        def statement(stretch: Stretch) -> Iterator[Statement]:
+            query = files.read(stretch)
+            self._facts.update(query.facts.items())
             if isinstance(query, TableQuery):
                 reading: AbstractContextManager[str] = nullcontext(query.sql)
             else:
                 reading = self._session.reading(query, self._table, self._context.run_id)
+            least = {day: least for day, least in demanded.items() if day in stretch}
             with reading as sql:
-                yield Statement(sql, least=demanded.get(day), is_from_outside=True)
+                yield Statement(sql, least=least, is_from_outside=True)
 
-        self._replace_days(statement, follow_stale=False)
+        self._replace_days(statement, files.rows, follow_stale=False)
 
     def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
         run_id = self._context.run_id
@@ -224,10 +223,12 @@ class _Write:
                 sql = f"SELECT * FROM {name}"
                 self._written.append(self._session.replace_snapshot(self._table, sql, run_id, max_lost_share))
                 return
-            where = f"SELECT * FROM {name} WHERE {EVENT_DATE} = DATE"
-            self._replace_days(
-                lambda day: nullcontext(Statement(f"{where} '{day}'", is_from_outside=True)), follow_stale=False
-            )
+
+            def statement(stretch: Stretch) -> AbstractContextManager[Statement]:
+                return nullcontext(Statement(f"SELECT * FROM {name} WHERE {during(stretch)}", is_from_outside=True))
+
+            # They stand in memory already.
+            self._replace_days(statement, lambda _: 0, follow_stale=False)
 
     def _refuse(self, rows: ConformedRows) -> None:
         """Look through all rows before the first is written.
@@ -248,49 +249,57 @@ class _Write:
             )
 
     def _replace_days(
-        self, statement: Callable[[date], AbstractContextManager[Statement]], *, follow_stale: bool
+        self,
+        statement: Callable[[Stretch], AbstractContextManager[Statement]],
+        rows: Callable[[date], int],
+        *,
+        follow_stale: bool,
     ) -> None:
         due = set(self._requested)
         if follow_stale:
             due |= self._session.stale_days(self._table)
         logged_at = time.monotonic()
         while due:
-            day = min(due)
-            with statement(day) as replacement:
+            stretch = self._session.at_once.of(due, rows)
+            with statement(stretch) as replacement:
                 if not self._written:
                     self._session.check_query(self._table, replacement.sql)
-                self._written.append(self._session.replace_day(self._table, day, replacement, self._context.run_id))
-            due.remove(day)
+                self._written.append(
+                    self._session.replace_days(self._table, stretch, replacement, self._context.run_id)
+                )
+            due.difference_update(stretch.days)
             if replacement.ripple:
                 due |= self._session.stale_days(self._table)
             if time.monotonic() - logged_at > _LOG_EVERY_SECONDS:
                 logged_at = time.monotonic()
-                self._context.log.info(f"{self._table.name}: {day} written, {len(due)} days to go")
+                self._context.log.info(f"{self._table.name}: {stretch} written, {len(due)} days to go")
 
     def report(self, obj: Output) -> None:
         """Attach the metadata of every written partition to its materialization event."""
         common = self._common_metadata(obj)
         requested = set(self._requested)
-        extra = [written.day for written in self._written if written.day is not None and written.day not in requested]
+        extra = sorted(day for written in self._written for day in written.row_counts if day and day not in requested)
         if extra:
             common["stale_days_rebuilt"] = MetadataValue.int(len(extra))
             self._context.log.info(
                 f"{self._table.name}: also rebuilt {len(extra)} days that had become stale: {span(extra)}"
             )
         self._context.add_output_metadata(common)
+        newest = max((day for written in self._written for day in written.row_counts if day), default=None)
         for written in self._written:
-            metadata = self._own_metadata(written)
-            if written is self._written[-1]:
-                metadata |= self._pictures(obj, written.day)
-            if written.day in extra:
-                event = AssetMaterialization(
-                    self._context.asset_key, partition=_key(written.day), metadata={**common, **metadata}
-                )
-                self._context.log_event(event)
-            elif len(requested) > 1:
-                self._context.step_context.add_asset_metadata(metadata, partition_key=_key(written.day))
-            else:
-                self._context.add_output_metadata(metadata)
+            for day, row_count in written.row_counts.items():
+                metadata = self._own_metadata(written, day, row_count)
+                if day == newest:
+                    metadata |= self._pictures(obj, day)
+                if day in extra:
+                    event = AssetMaterialization(
+                        self._context.asset_key, partition=_key(day), metadata={**common, **metadata}
+                    )
+                    self._context.log_event(event)
+                elif len(requested) > 1:
+                    self._context.step_context.add_asset_metadata(metadata, partition_key=_key(day))
+                else:
+                    self._context.add_output_metadata(metadata)
 
     def _common_metadata(self, obj: Output) -> dict[str, Any]:
         metadata: dict[str, Any] = {
@@ -303,15 +312,20 @@ class _Write:
             metadata |= {f"parameter/{name}": _value(value) for name, value in obj.parameters.items()}
         return metadata
 
-    def _own_metadata(self, written: Written) -> dict[str, Any]:
-        row_count = MetadataValue.int(written.row_count)
-        return {
-            "row_count": row_count,
-            "dagster/partition_row_count" if written.day else "dagster/row_count": row_count,
-            "sql": MetadataValue.md(f"```sql\n{written.sql}\n```"),
-            **{name: _value(fact) for name, fact in {**self._facts.get(written.day, {}), **written.facts}.items()},
+    def _own_metadata(self, written: Written, day: date | None, row_count: int) -> dict[str, Any]:
+        """What is known of one day; the statement, which grows with its days, stands with the last of them."""
+        days = [day for day in written.row_counts if day]
+        metadata: dict[str, Any] = {
+            "row_count": MetadataValue.int(row_count),
+            "dagster/partition_row_count" if day else "dagster/row_count": MetadataValue.int(row_count),
+            **{name: _value(fact) for name, fact in {**self._facts.get(day, {}), **written.facts}.items()},
             **self._problems,
         }
+        if len(days) > 1:
+            metadata["written_at_once"] = MetadataValue.text(str(Stretch(days[0], days[-1])))
+        if day is None or day == days[-1]:
+            metadata["sql"] = MetadataValue.md(f"```sql\n{written.sql}\n```")
+        return metadata
 
     def _pictures(self, obj: Output, day: date | None) -> dict[str, Any]:
         """What a person wants to see of the last written partition."""

@@ -5,9 +5,10 @@ Conditions that every engine understands belong here; how an engine keeps its le
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from typing import TypeAlias
 
+from calback_assets.days import Stretch, stretches
 from calback_assets.partitions import SAME_DAY, Reach
 from calback_assets.tables import EVENT_DATE, Table
 
@@ -20,9 +21,9 @@ def within(start: date, end: date) -> str:
     return f"{EVENT_DATE} >= DATE '{start}' AND {EVENT_DATE} < DATE '{end}'"
 
 
-def on(day: date) -> str:
-    """The condition on one day, in the form that prunes partitions."""
-    return within(day, day + timedelta(days=1))
+def during(stretch: Stretch) -> str:
+    """The condition on the days of a stretch, in the form that prunes partitions."""
+    return within(stretch.first, stretch.until)
 
 
 def listed(days: Iterable[date]) -> str:
@@ -41,17 +42,23 @@ def in_tables(names: Iterable[str]) -> str:
     return f"table_name IN ({', '.join(quoted)})" if quoted else "FALSE"
 
 
-def staled_by(table: Table, day: date, rippled: Sequence[date], dependents: Dependents) -> tuple[list[str], list[str]]:
-    """Conditions on the entries that a write of a day may make stale: of the table itself, and of those that read it.
+def staled_by(
+    table: Table, days: Iterable[date], rippled: Sequence[date], dependents: Dependents
+) -> tuple[list[str], list[str]]:
+    """Conditions on the entries that a write of days may make stale: of the table itself, and of those that read it.
 
     Args:
         table: what is written.
-        day: its day.
-        rippled: other days of the table that change with it.
+        days: its days.
+        rippled: other days of the table that change with them.
         dependents: who reads it.
     """
     own = [of_table(table.name, f"{EVENT_DATE} IN ({listed(rippled)})")] if rippled else []
-    others = [of_table(name, within(*reach.dependents(day))) for name, reach in dependents.get(table.name, ())]
+    others = [
+        of_table(name, within(*reach.dependents(stretch)))
+        for stretch in stretches(days)
+        for name, reach in dependents.get(table.name, ())
+    ]
     return own, others
 
 

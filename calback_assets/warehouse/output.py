@@ -10,6 +10,7 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 
+from calback_assets.days import Stretch
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.firestore import Problem
 from calback_assets.sources.table_query import TableQuery
@@ -38,7 +39,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Query:
-    """A GoogleSQL model to run inside the warehouse, once for each day that is written."""
+    """A GoogleSQL model to run inside the warehouse, once for each stretch of days that is written."""
 
     model: Model
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
@@ -63,9 +64,11 @@ def _nothing_demanded(_days: Sequence[date], _stored: Mapping[date, int]) -> Map
 
 @dataclass(frozen=True)
 class Files:
-    """A source's files or tables, read by the engine itself, once for each day that is written."""
+    """A source's files or tables, read by the engine itself, once for each stretch of days that is written."""
 
-    of_day: Callable[[date], FileQuery | TableQuery]
+    read: Callable[[Stretch], FileQuery | TableQuery]
+    rows: Callable[[date], int]
+    """About how many a day has, as far as can be told before it is read; bounds what is read at once."""
     demanded: Callable[[Sequence[date], Mapping[date, int]], Mapping[date, Least]] = _nothing_demanded
     """From the days that are asked for, and the rows that are stored of each day, to how many must come."""
 

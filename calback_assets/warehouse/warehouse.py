@@ -4,15 +4,16 @@ The shapes that both engines share belong here: sessions, statements, and what w
 """
 
 import logging
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
 from sqlglot import exp
 
+from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, SourceError, WarehouseError
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, Table
@@ -43,18 +44,26 @@ def newest_first(table: Table) -> exp.Select:
     return exp.select(*(exp.column(name, quoted=True) for name in table.column_names)).order_by(*order)
 
 
-def refuse_too_few(table: Table, day: date, least: Least | None, row_count: int) -> None:
-    """See that a reading of a day has the rows that it must have.
+def refuse_too_few(table: Table, demanded: Mapping[date, Least], row_counts: Mapping[date, int]) -> None:
+    """See that a reading has the rows that it must have of each day.
 
     Raises:
         SourceError: it has not.
     """
-    if least and row_count < least.rows:
-        lacks = f"; not there: {', '.join(least.lacks)}" if least.lacks else ""
-        raise SourceError(
-            f"{table.name}: {row_count:,} rows were read of {day}, and the warehouse has {least.stored:,}{lacks}; "
-            f"nothing was written. See that the export is whole, or accept it: {ACCEPTING.format(table.name)}"
-        )
+    for day, least in demanded.items():
+        row_count = row_counts.get(day, 0)
+        if row_count < least.rows:
+            lacks = f"; not there: {', '.join(least.lacks)}" if least.lacks else ""
+            raise SourceError(
+                f"{table.name}: {row_count:,} rows were read of {day}, and the warehouse has {least.stored:,}{lacks}; "
+                f"nothing was written. See that the export is whole, or accept it: {ACCEPTING.format(table.name)}"
+            )
+
+
+def told(table: Table, row_counts: Mapping[date, int]) -> None:
+    """Record what was written of a table's days."""
+    for day, row_count in row_counts.items():
+        progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
 
 
 def refuse_too_many_gone(table: Table, stored: int, gone: int, read: int, max_lost_share: float | None) -> None:
@@ -81,26 +90,46 @@ def refuse_too_many_gone(table: Table, stored: int, gone: int, read: int, max_lo
 
 @dataclass(frozen=True)
 class Statement:
-    """A query in the engine's dialect that yields the rows of one partition or snapshot."""
+    """A query in the engine's dialect that yields the rows of a stretch of days, or of a snapshot."""
 
     sql: str
     ripple: str | None = None
-    """Names other days (`event_date`) of the table that change with this one; run before the replacement."""
-    least: Least | None = None
-    """How many rows it must yield; else nothing is replaced."""
+    """Names other days (`event_date`) of the table that change with these; run before the replacement."""
+    least: Mapping[date, Least] = field(default_factory=dict)
+    """How many rows it must yield of a day; else nothing is replaced."""
     is_from_outside: bool = False
     """True for a source's rows, in which people may be who were erased here; what is derived from tables has none."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """One replaced partition or snapshot."""
+    """A replaced stretch of days, or a snapshot."""
 
-    day: date | None
-    row_count: int
+    row_counts: Mapping[date | None, int]
+    """The rows of each day, in the order of the days; those of a snapshot under None."""
     sql: str
     facts: Mapping[str, int | str] = field(default_factory=dict)
     """What the engine tells of the work, for the materialization's metadata."""
+
+
+@dataclass(frozen=True)
+class AtOnce:
+    """How much is written in one statement: days that follow each other, one of them whatever its size."""
+
+    days: int
+    rows: int | None = None
+    """Rows that are read for them; None for no bound."""
+
+    def of(self, due: Collection[date], rows: Callable[[date], int]) -> Stretch:
+        """The first of the days that are due, with as many after it as may be written with it."""
+        first = last = min(due)
+        total = rows(first)
+        while (day := last + timedelta(days=1)) in due and (day - first).days < self.days:
+            total += rows(day)
+            if self.rows is not None and total > self.rows:
+                break
+            last = day
+        return Stretch(first, last)
 
 
 class Session(Protocol):
@@ -108,6 +137,9 @@ class Session(Protocol):
 
     failures: ClassVar[tuple[type[Exception], ...]]
     """What the engine raises, with messages that may quote data; `redact` makes one of ours of it."""
+
+    at_once: AtOnce
+    """How many days a write may take together."""
 
     @property
     def uri(self) -> str:
@@ -146,12 +178,12 @@ class Session(Protocol):
             SourceError: a file cannot be read; names it and the line.
         """
 
-    def replace_day(self, table: Table, day: date, statement: Statement, run_id: str) -> Written:
-        """Replace one partition by the rows of a query, all or nothing, and mark the days that it made stale.
+    def replace_days(self, table: Table, stretch: Stretch, statement: Statement, run_id: str) -> Written:
+        """Replace a stretch of partitions by the rows of a query, all or nothing, and mark the days made stale by it.
 
         Raises:
-            ContractError: the rows break the contract; the old partition stands.
-            SourceError: there are fewer rows than there must be; the old partition stands.
+            ContractError: the rows break the contract; the old partitions stand.
+            SourceError: there are fewer rows of a day than there must be; the old partitions stand.
         """
 
     def replace_snapshot(self, table: Table, sql: str, run_id: str, /, max_lost_share: float | None = None) -> Written:

@@ -16,6 +16,7 @@ import duckdb
 import pyarrow as pa
 
 from calback_assets.assets.sql_asset import SqlAsset
+from calback_assets.days import Stretch
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.warehouse.duckdb import DuckDBSession
 from calback_assets.warehouse.googlesql import SCHEMA, Model, Parameter
@@ -151,4 +152,4 @@ def rows_of(declared: SqlAsset, when: str, tables: Tables, settings: Mapping[str
 
 def filled(model: Model, when: str, settings: Mapping[str, Parameter]) -> str:
     """The query for DuckDB, as the I/O manager fills it in for a day."""
-    return model.duckdb_template.fill({**settings, **CALENDAR.parameters(model, day(when))})
+    return model.duckdb_template.fill({**settings, **CALENDAR.parameters(model, Stretch.on(day(when)))})

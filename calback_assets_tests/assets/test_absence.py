@@ -14,7 +14,8 @@ import pytest
 from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, build_schedule_context
 
 from calback_assets.automation.jobs import DAILY_JOB_NAME
-from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG, days_between
+from calback_assets.days import days_between
+from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import SOURCES, Settings
 from calback_assets.tables import TABLES
 from calback_assets_tests.assets.given import Row, micros

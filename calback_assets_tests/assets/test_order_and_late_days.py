@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.checks import CHECKS
-from calback_assets.partitions import daily_partitions, stretches
+from calback_assets.days import stretches
+from calback_assets.partitions import daily_partitions
 from calback_assets.tables import TABLES, Table
 from calback_assets.warehouse.duckdb import DuckDBSession
 from calback_assets.warehouse.io_manager import Output, _Write

@@ -22,6 +22,7 @@ from sqlglot import exp
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS
+from calback_assets.days import Stretch
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.sample.writer import write_sample
 from calback_assets.settings import SOURCES, Settings
@@ -288,7 +289,7 @@ def reaches() -> dict[str, list[int]]:
     for model in models:
         for source in model.inputs.values():
             if source.reach is not None:
-                start, end = source.reach.of(LAST, FIRST, LAST)
+                start, end = source.reach.of(Stretch.on(LAST), FIRST, LAST)
                 days[source.table.name].append((end - start).days)
     # A plot shows three months.
     days["daily_active_users"].append(90)

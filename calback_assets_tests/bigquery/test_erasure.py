@@ -8,6 +8,7 @@ import sqlglot
 from google.cloud import bigquery
 from sqlglot import exp
 
+from calback_assets.days import Stretch
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.bigquery_client import EMULATOR_HOST
 from calback_assets.tables import TABLES, Table
@@ -61,7 +62,7 @@ def sent(emulator: Emulator) -> list[Sent]:
         names = ", ".join(f"export.`{name}`" for name in EXPORT.column_names)
         read = Statement(f"SELECT {names} FROM {EXPORT.name} WHERE event_date = DATE '{LATER}'", is_from_outside=True)
         with warehouse.opened(DEPENDENTS).session() as session:
-            assert session.replace_day(RAW_EVENTS, LATER, read, "later").row_count == 0
+            assert session.replace_days(RAW_EVENTS, Stretch.on(LATER), read, "later").row_count == 0
             assert session.suppressed({"new-phone"}) == {"new-phone"}
     return found
 
@@ -138,6 +139,6 @@ def test_what_is_made_of_rows_that_an_erasure_removes_meanwhile_is_built_anew(ov
     made = Statement(source(overtaken, USER_DAILY_ACTIVITY, STORED["user_daily_activity"][-1:]))
     assert LATER not in STALE["user_daily_activity"]
     with overtaken.opened(DEPENDENTS).session() as session:
-        session.replace_day(USER_DAILY_ACTIVITY, LATER, made, "a-run")
+        session.replace_days(USER_DAILY_ACTIVITY, Stretch.on(LATER), made, "a-run")
     assert contents(overtaken) == LEFT_IN_ORDER
     assert stale(overtaken) == STALE | {"user_daily_activity": [DAY, NEXT, LATER]}

@@ -11,6 +11,7 @@ from google.api_core.exceptions import BadRequest
 from google.cloud import bigquery
 
 from calback_assets.assets import SQL_ASSETS
+from calback_assets.days import Stretch
 from calback_assets.tables import TABLES
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
@@ -45,7 +46,7 @@ def test_a_scan_without_a_partition_filter_is_refused(desk: Desk, warehouse: Big
 def test_a_day_processes_the_same_bytes_however_long_the_history(warehouse: BigQueryUnderTest) -> None:
     (dau,) = [asset for asset in SQL_ASSETS if asset.table is DAILY_ACTIVE_USERS]
     day = date(2024, 3, 10)
-    sql = dau.model.bigquery_template.fill(CALENDAR.parameters(dau.model, day))
+    sql = dau.model.bigquery_template.fill(CALENDAR.parameters(dau.model, Stretch.on(day)))
 
     def processed() -> int:
         config = bigquery.QueryJobConfig(
@@ -85,4 +86,4 @@ def write_activity(opened: BigQueryWarehouse, day: date) -> None:
         f"CAST([] AS {USER_DAILY_ACTIVITY.column('actions').type}) AS actions"
     )
     with opened.session() as session:
-        session.replace_day(USER_DAILY_ACTIVITY, day, Statement(sql), f"run-{day}")
+        session.replace_days(USER_DAILY_ACTIVITY, Stretch.on(day), Statement(sql), f"run-{day}")

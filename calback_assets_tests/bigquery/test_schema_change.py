@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from calback_assets.days import Stretch
 from calback_assets.errors import ContractError
 from calback_assets.sources.bigquery_client import EMULATOR_HOST
 from calback_assets.tables import Column, Table
@@ -31,7 +32,9 @@ def session(warehouse: EmulatedWarehouse) -> Iterator[BigQuerySession]:
     """A session in which a day of THINGS has been written."""
     with BigQueryWarehouse(warehouse.resource, warehouse.dataset).session() as opened:
         opened.ensure(THINGS)
-        opened.replace_day(THINGS, DAY, Statement(f"SELECT DATE '{DAY}' AS event_date, 1 AS number"), "run")
+        opened.replace_days(
+            THINGS, Stretch.on(DAY), Statement(f"SELECT DATE '{DAY}' AS event_date, 1 AS number"), "run"
+        )
         yield opened
 
 
@@ -48,7 +51,7 @@ def test_a_new_nullable_column_is_added_once_and_old_rows_have_none(session: Big
 
     assert session.records(stored) == [{"number": 1, "notes": None}]
     noted = Statement(f"SELECT DATE '{DAY}' AS event_date, 2 AS number, 'new' AS notes")
-    session.replace_day(WITH_NOTES, DAY, noted, "run")
+    session.replace_days(WITH_NOTES, Stretch.on(DAY), noted, "run")
     assert session.records(stored) == [{"number": 2, "notes": "new"}]
 
 

@@ -7,9 +7,10 @@ from datetime import date, timedelta
 import pytest
 from dagster import AssetCheckEvaluation, ExecuteInProcessResult
 
-from calback_assets.checks import _DAYS_A_QUERY, CHECKS, _violations
+from calback_assets.checks import CHECKS, _violations
 from calback_assets.tables import TABLES
 from calback_assets.tables.core import USER_FIRST_SEEN
+from calback_assets.warehouse.warehouse import AtOnce
 from calback_assets_tests.assets.given import Row, Tables, active, day, filled, first_seen, insert, warehouse
 from calback_assets_tests.assets.worlds import Platform, write_opens
 from calback_assets_tests.warehouse.helpers import CALENDAR
@@ -133,11 +134,15 @@ def materialized(result: ExecuteInProcessResult) -> set[str]:
     return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
 
 
-def test_every_day_of_a_long_run_is_checked_and_told_in_order() -> None:
-    days = [date(2024, 3, 1) + timedelta(days=after) for after in range(2 * _DAYS_A_QUERY + 1)]
-    wrong = [days[0], days[_DAYS_A_QUERY - 1], days[_DAYS_A_QUERY], days[-1]]
-    tables: Tables = {"daily_active_users": [{"event_date": at, "dau": 9, "wau": 3, "mau": 3} for at in wrong]}
+def test_every_day_of_a_long_run_is_checked_and_told_in_order_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    days = [date(2024, 3, 1) + timedelta(days=after) for after in range(21)]
+    wrong = [days[0], days[9], days[10], days[-1]]
+    not_of_the_run = days.pop(5)
+    tables: Tables = {
+        "daily_active_users": [{"event_date": at, "dau": 9, "wau": 3, "mau": 3} for at in [*wrong, not_of_the_run]]
+    }
     with warehouse(tables) as session:
+        monkeypatch.setattr(session, "at_once", AtOnce(10))
         found = list(_violations(session, BY_NAME["windows_are_nested"].model, CALENDAR, days))
     assert found == [f"event_date {at}, dau 9, wau 3, mau 3" for at in wrong]
 

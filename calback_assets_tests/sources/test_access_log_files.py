@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.tables.raw import RAW_ACCESS_LOG
@@ -18,12 +19,12 @@ REMEDY = "correct or remove them, or export the file again; to do without them, 
 
 
 def read(folder: Path, day: date = DAY) -> list[dict[str, Any]]:
-    return rows(AccessLogFiles(folder, SEOUL).look(day).day(day), RAW_ACCESS_LOG)
+    return rows(AccessLogFiles(folder, SEOUL).look(day).read(Stretch.on(day)), RAW_ACCESS_LOG)
 
 
 def refusal(folder: Path) -> str:
     with pytest.raises(SourceError) as caught:
-        AccessLogFiles(folder, SEOUL).look(DAY).day(DAY)
+        AccessLogFiles(folder, SEOUL).look(DAY).read(Stretch.on(DAY))
     return str(caught.value)
 
 
@@ -52,7 +53,7 @@ def test_rows_of_all_files_of_the_day_are_read_with_their_copies(tmp_path: Path)
     }
     without_kafka = {"event_date": DAY, "user_id": "u1", "topic": None, "partition": None, "offset": None}
     assert read(tmp_path) == [stored, stored, without_kafka]
-    assert AccessLogFiles(tmp_path, SEOUL).look(DAY).day(DAY).facts == {"files": 2}
+    assert AccessLogFiles(tmp_path, SEOUL).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"files": 2}
 
 
 def test_a_user_id_keeps_its_digits_and_its_text(tmp_path: Path) -> None:
@@ -64,7 +65,7 @@ def test_a_user_id_keeps_its_digits_and_its_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["absent", "."])
 def test_no_folder_and_a_day_without_one_are_no_opens(tmp_path: Path, folder: str) -> None:
     assert read(tmp_path / folder) == []
-    assert AccessLogFiles(tmp_path / folder, SEOUL).look(DAY).day(DAY).facts == {"files": 0}
+    assert AccessLogFiles(tmp_path / folder, SEOUL).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"files": 0}
 
 
 def test_an_empty_file_is_no_opens(tmp_path: Path) -> None:
@@ -91,9 +92,9 @@ def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Pat
         ({"userId": 1.5}, "userId is neither a whole number nor a text"),
         ({"userId": True}, "userId is neither a whole number nor a text"),
         ({"userId": {"mail": MARK}}, "userId is neither a whole number nor a text"),
-        ({"userId": 1, "date": "2024-03-15"}, "date is not 2024-03-14, the day of its folder"),
-        ({"userId": 1, "date": MARK}, "date is not 2024-03-14, the day of its folder"),
-        ({"userId": 1, "date": 20240314}, "date is not 2024-03-14, the day of its folder"),
+        ({"userId": 1, "date": "2024-03-15"}, "date is not the day of its folder"),
+        ({"userId": 1, "date": MARK}, "date is not the day of its folder"),
+        ({"userId": 1, "date": 20240314}, "date is not the day of its folder"),
         ({"userId": 1, "offset": 1.5}, "offset is not an INT64"),
         ({"userId": 1, "partition": MARK}, "partition is not an INT64"),
     ],
@@ -112,14 +113,16 @@ def test_a_bad_line_is_named_with_what_is_wrong_and_is_not_quoted(
 def test_a_folder_that_no_day_would_read_is_an_error(tmp_path: Path, name: str) -> None:
     write_lines(tmp_path / name / "a.jsonl", [{"userId": 1}])
     with pytest.raises(SourceError) as caught:
-        AccessLogFiles(tmp_path, SEOUL).look(DAY).day(DAY)
+        AccessLogFiles(tmp_path, SEOUL).look(DAY).read(Stretch.on(DAY))
     expected = f"{tmp_path / name}: the folder's name tells no day. Name it date=YYYY-MM-DD."
     assert str(caught.value) == expected
 
 
 def test_a_failure_that_no_file_explains_says_so(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [{"userId": 1}])
-    explanation = AccessLogFiles(tmp_path, SEOUL).look(DAY).day(DAY).explain(duckdb.OutOfMemoryException(MARK))
+    explanation = (
+        AccessLogFiles(tmp_path, SEOUL).look(DAY).read(Stretch.on(DAY)).explain(duckdb.OutOfMemoryException(MARK))
+    )
     assert str(explanation) == (
         f"{path}: each file can be read, but the query over them failed (OutOfMemoryException). "
         "Check memory and disk space, and that no file changed meanwhile."

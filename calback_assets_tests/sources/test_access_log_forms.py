@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources.access_log import DEFAULT_FIELDS, Fields
 from calback_assets.sources.access_log_files import AccessLogFiles
@@ -59,7 +60,7 @@ def log(folder: Path, fields: Fields = DEFAULT_FIELDS, zone: str = SEOUL) -> Acc
 
 
 def read(folder: Path, day: date = DAY, fields: Fields = DEFAULT_FIELDS, zone: str = SEOUL) -> list[Row]:
-    return rows(log(folder, fields, zone).look(day).day(day), RAW_ACCESS_LOG)
+    return rows(log(folder, fields, zone).look(day).read(Stretch.on(day)), RAW_ACCESS_LOG)
 
 
 def users(folder: Path, day: date = DAY, fields: Fields = DEFAULT_FIELDS) -> list[str]:
@@ -68,7 +69,7 @@ def users(folder: Path, day: date = DAY, fields: Fields = DEFAULT_FIELDS) -> lis
 
 def refusal(folder: Path, day: date = DAY) -> str:
     with pytest.raises(SourceError) as caught:
-        log(folder).look(day).day(day)
+        log(folder).look(day).read(Stretch.on(day))
     return str(caught.value)
 
 
@@ -107,7 +108,7 @@ def test_the_files_of_a_day_are_one_day_whatever_their_form_and_place(tmp_path: 
         place = tmp_path if number % 2 else tmp_path / "date=2024-03-14"
         write(place, form, [{"userId": f"u{number}", "date": "2024-03-14"}])
     assert users(tmp_path) == [f"u{number}" for number in range(9)]
-    assert log(tmp_path).look(DAY).day(DAY).facts == {"files": 9}
+    assert log(tmp_path).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"files": 9}
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -184,7 +185,7 @@ def test_parquet_of_other_types_is_an_error_of_the_file(
 def test_what_tells_no_day_is_a_bad_line_of_a_flat_file(tmp_path: Path, text: str) -> None:
     good = {"userId": "u1", "date": "2024-03-14"}
     write(tmp_path, "jsonl", [good, {"userId": MARK, "date": text}])
-    facts = log(tmp_path).look(DAY).day(DAY).facts
+    facts = log(tmp_path).look(DAY).read(Stretch.on(DAY)).facts[DAY]
     assert facts == {
         "files": 1,
         "rejected_lines": 0,
@@ -219,7 +220,7 @@ def test_one_per_cent_of_bad_lines_is_counted_and_one_more_fails_the_day(tmp_pat
     first = 200 if place == "line" and form != "jsonl" else 199  # CSV has a header.
     path = write(folder, form, [*[good] * 198, bad, bad])
     assert users(tmp_path) == ["u1"] * 198
-    assert log(tmp_path).look(DAY).day(DAY).facts == {
+    assert log(tmp_path).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {
         "files": 1,
         "rejected_lines": 2,
         "lines_without_a_day": 0,
@@ -235,7 +236,7 @@ def test_misshapen_records_of_csv_are_bad_lines_with_their_numbers(tmp_path: Pat
     path = tmp_path / "a.csv"
     path.write_text('userId,date\n"a\nb",2024-03-14\n\nshort\nc,2024-03-14\n')
     assert users(tmp_path) == ["a\nb", "c"]
-    facts = log(tmp_path).look(DAY).day(DAY).facts
+    facts = log(tmp_path).look(DAY).read(Stretch.on(DAY)).facts[DAY]
     assert facts["first_rejected_lines"] == "a.csv, line 5: 1 fields where the header has 2"
     path.write_text('userId,date\n"a\nb",2024-03-14\n\nshort\nc,2024-03-14,long\n')
     assert refusal(tmp_path).startswith(
@@ -276,7 +277,7 @@ def test_an_empty_file_of_any_form_holds_no_day(tmp_path: Path, name: str) -> No
     (tmp_path / name).write_bytes(contents.get(name, b""))
     found = log(tmp_path).look(DAY)
     assert found.last is None
-    assert rows(found.day(DAY), RAW_ACCESS_LOG) == []
+    assert rows(found.read(Stretch.on(DAY)), RAW_ACCESS_LOG) == []
 
 
 _TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), min_size=1, max_size=5)

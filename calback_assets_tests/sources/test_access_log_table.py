@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from google.api_core.exceptions import GoogleAPICallError
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SettingsError, SourceError
 from calback_assets.sources.access_log import Fields
 from calback_assets.sources.access_log_table import AccessLogTable
@@ -23,7 +24,7 @@ EXPECTED = "<dataset>.<table> of a table with a column userId, partitioned by it
 
 
 def query(columns: Mapping[str, str], table: str = "ops.opens") -> TableQuery:
-    return AccessLogTable(Columns(opens=columns), PROJECT, table, SEOUL).look(DAY).day(DAY)
+    return AccessLogTable(Columns(opens=columns), PROJECT, table, SEOUL).look(DAY).read(Stretch.on(DAY))
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,7 @@ def test_one_table_is_read_and_only_the_partition_of_the_day(name: str, full_nam
         condition.sql(dialect="bigquery")
         == "`date` >= CAST('2024-03-14' AS DATE) AND `date` < CAST('2024-03-15' AS DATE)"
     )
-    assert found.facts == {"tables": "opens"}
+    assert found.facts == {DAY: {"tables": "opens"}}
 
 
 @pytest.mark.parametrize("name", ["", "opens", "ops.", "ops.o`pens", ".opens", "ops-1.opens", "p.`ops`.opens"])
@@ -73,7 +74,9 @@ def source(tables: Tables) -> AccessLogTable:
 
 
 def read(tables: Tables) -> list[dict[str, Any]]:
-    return sorted(tables.read(source(tables).look(DAY).day(DAY), RAW_ACCESS_LOG), key=lambda row: str(row["user_id"]))
+    return sorted(
+        tables.read(source(tables).look(DAY).read(Stretch.on(DAY)), RAW_ACCESS_LOG), key=lambda row: str(row["user_id"])
+    )
 
 
 def test_whole_numbers_become_texts_and_the_rows_of_the_day_stay_with_their_copies(tables: Tables) -> None:
@@ -117,7 +120,7 @@ def test_no_table_and_a_day_without_rows_are_no_opens_in_the_contract_s_types(ta
     if has_opens:
         tables.add("opens", BARE, [])
     assert read(tables) == []
-    assert source(tables).look(DAY).day(DAY).facts == {"tables": "opens" if has_opens else "none"}
+    assert source(tables).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"tables": "opens" if has_opens else "none"}
 
 
 @pytest.mark.parametrize(
@@ -144,7 +147,7 @@ def test_the_columns_bear_the_names_that_the_settings_give(tables: Tables) -> No
     found = AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", SEOUL, Fields("member id", "day")).look(DAY)
     assert found.last == DAY
     kafka = {"topic": None, "partition": None, "offset": None}
-    assert tables.read(found.day(DAY), RAW_ACCESS_LOG) == [{"event_date": DAY, "user_id": "7"} | kafka]
+    assert tables.read(found.read(Stretch.on(DAY)), RAW_ACCESS_LOG) == [{"event_date": DAY, "user_id": "7"} | kafka]
 
 
 def test_a_table_without_the_columns_of_the_settings_is_an_error_that_names_them() -> None:

@@ -12,6 +12,7 @@ import pytest
 from google.api_core.exceptions import GoogleAPICallError
 from sqlglot import exp
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SettingsError, SourceError
 from calback_assets.sources.bigquery_catalog import BigQueryCatalog
 from calback_assets.sources.ga4_export import Ga4Export
@@ -66,7 +67,7 @@ def exported(
 
 
 def query(day: date = DAY, timezone: str = SEOUL, **tables: Mapping[str, str]) -> TableQuery:
-    return exported(Columns(**tables), timezone=timezone).look(day).day(day)
+    return exported(Columns(**tables), timezone=timezone).look(day).read(Stretch.on(day))
 
 
 def selected(query: TableQuery) -> dict[str, str]:
@@ -114,8 +115,10 @@ def test_only_tables_that_exist_are_read_and_named() -> None:
         f"`{PROJECT}.analytics_1.events_intraday_20240314`",
     ]
     assert found.facts == {
-        "tables": "events_20240313, events_intraday_20240314",
-        "kinds": "daily 2024-03-13, intraday 2024-03-14",
+        DAY: {
+            "tables": "events_20240313, events_intraday_20240314",
+            "kinds": "daily 2024-03-13, intraday 2024-03-14",
+        }
     }
 
 
@@ -132,7 +135,7 @@ def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(
 ) -> None:
     found = query(**{f"events_{kind}20240314": BARE for kind in kinds})
     assert list(scans(found)) == [f"`{PROJECT}.analytics_1.{read}`"]
-    assert found.facts == {"tables": read, "kinds": f"{kind} 2024-03-14"}
+    assert found.facts == {DAY: {"tables": read, "kinds": f"{kind} 2024-03-14"}}
 
 
 @pytest.mark.parametrize(
@@ -145,12 +148,15 @@ def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(
     ],
 )
 def test_a_table_is_final_when_google_no_longer_rewrites_it(table: str, today: date, is_final: str) -> None:
-    assert selected(exported(Columns(**{table: BARE}), today=today).look(DAY).day(DAY))["is_final"] == is_final
+    assert (
+        selected(exported(Columns(**{table: BARE}), today=today).look(DAY).read(Stretch.on(DAY)))["is_final"]
+        == is_final
+    )
 
 
 def test_a_dataset_of_another_project_is_read_there() -> None:
     catalog = Columns(events_20240314=BARE)
-    assert list(scans(exported(catalog, "marketing-1.analytics_2").look(DAY).day(DAY))) == [
+    assert list(scans(exported(catalog, "marketing-1.analytics_2").look(DAY).read(Stretch.on(DAY)))) == [
         "`marketing-1.analytics_2.events_20240314`"
     ]
 
@@ -212,7 +218,7 @@ def test_a_column_that_cannot_be_taken_for_the_contract_s_is_an_error(column: di
 
 def read(tables: Tables, day: date = DAY) -> list[dict[str, Any]]:
     source = exported(BigQueryCatalog(lambda: tables.client), tables.dataset)
-    return tables.read(source.look(day).day(day), RAW_EVENTS)
+    return tables.read(source.look(day).read(Stretch.on(day)), RAW_EVENTS)
 
 
 def names(events: list[dict[str, Any]]) -> list[str]:
@@ -351,7 +357,7 @@ def test_no_table_is_no_events_in_the_contract_s_types(tables: Tables) -> None:
     tables.add("events_20240312", BARE, [GOOD])
     assert read(tables) == []
     source = exported(BigQueryCatalog(lambda: tables.client), tables.dataset)
-    assert source.look(DAY).day(DAY).facts == {"tables": "none", "kinds": "none"}
+    assert source.look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"tables": "none", "kinds": "none"}
 
 
 def test_what_is_there_is_told_by_the_names_of_the_tables(tables: Tables) -> None:
@@ -375,7 +381,7 @@ def test_a_table_that_goes_away_between_the_look_and_the_reading_is_an_error(tab
     found = exported(BigQueryCatalog(lambda: tables.client), tables.dataset).look(DAY)
     tables.client.delete_table(f"{PROJECT}.{tables.dataset}.events_intraday_20240314")
     with pytest.raises(SourceError) as caught:
-        found.day(DAY)
+        found.read(Stretch.on(DAY))
     assert str(caught.value) == (
         f"{tables.dataset}.events_intraday_20240314: went away while it was read. Run the day again."
     )
@@ -463,6 +469,6 @@ def test_the_export_s_tables_give_the_events_that_their_extracted_files_give(tab
     def ordered(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return sorted(events, key=lambda event: (event["event_name"], event["is_final"]))
 
-    expected = ordered(helpers.rows(files.look(DAY).day(DAY), RAW_EVENTS))
+    expected = ordered(helpers.rows(files.look(DAY).read(Stretch.on(DAY)), RAW_EVENTS))
     assert len(expected) == 6
     assert ordered(read(tables)) == expected

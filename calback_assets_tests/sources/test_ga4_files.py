@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.tables.raw import RAW_EVENTS
@@ -45,7 +46,7 @@ def files(folder: Path, timezone: str = SEOUL, today: date = date(2024, 6, 1)) -
 
 
 def read(folder: Path, day: date = DAY, **how: Any) -> list[dict[str, Any]]:
-    return rows(files(folder, **how).look(day).day(day), RAW_EVENTS)
+    return rows(files(folder, **how).look(day).read(Stretch.on(day)), RAW_EVENTS)
 
 
 def names(events: list[dict[str, Any]]) -> list[str]:
@@ -146,12 +147,12 @@ def test_a_parquet_file_in_the_contract_s_types_is_read_without_touching_its_par
         connection.execute(
             "COPY (SELECT *, {'category': device_category, 'operating_system': operating_system} AS device, "
             "{'country': country} AS geo, {'version': app_version} AS app_info "
-            f"FROM ({query.look(DAY).day(DAY).sql})) TO '{tmp_path / 'copy'}' (FORMAT parquet)"
+            f"FROM ({query.look(DAY).read(Stretch.on(DAY)).sql})) TO '{tmp_path / 'copy'}' (FORMAT parquet)"
         )
     (tmp_path / "events_20240314.jsonl").unlink()
     (tmp_path / "copy").rename(tmp_path / "events_20240314.parquet")
     assert read(tmp_path) == [FULL_EVENT]
-    assert "list_transform" not in query.look(DAY).day(DAY).sql
+    assert "list_transform" not in query.look(DAY).read(Stretch.on(DAY)).sql
 
 
 def test_an_old_parquet_file_lacks_columns_and_fields_and_orders_them_its_own_way(tmp_path: Path) -> None:
@@ -236,7 +237,7 @@ def test_of_one_date_daily_is_read_before_fresh_and_fresh_before_intraday(tmp_pa
         write_lines(tmp_path / f"events_{name}.jsonl", [GOOD | {"event_name": kind}])
         (event,) = read(tmp_path)
         assert (event["event_name"], event["is_final"]) == (kind, kind == "daily")
-        assert files(tmp_path).look(DAY).day(DAY).facts == {
+        assert files(tmp_path).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {
             "files": f"events_{name}.jsonl",
             "kinds": f"{kind} 2024-03-14",
         }
@@ -253,7 +254,10 @@ def test_a_date_of_any_kind_is_there_and_the_last_and_lacked_by_its_name_as_a_da
     assert [found.has(date(2024, 3, day)) for day in (12, 13, 14, 15)] == [False, True, False, True]
     assert found.lacks(date(2024, 3, 13)) == ["events_20240312", "events_20240314"]
     assert found.lacks(date(2024, 3, 14)) == []
-    assert found.day(DAY).facts["kinds"] == f"{kind[:-1] or 'daily'} 2024-03-13, {kind[:-1] or 'daily'} 2024-03-15"
+    assert (
+        found.read(Stretch.on(DAY)).facts[DAY]["kinds"]
+        == f"{kind[:-1] or 'daily'} 2024-03-13, {kind[:-1] or 'daily'} 2024-03-15"
+    )
 
 
 def test_a_folder_without_a_shard_is_no_table(tmp_path: Path) -> None:
@@ -290,7 +294,7 @@ def test_all_shards_of_a_table_are_one_table(tmp_path: Path, place: str, ending:
     assert names(read(tmp_path)) == [f"{number:02} {letter}" for number in range(11) for letter in "ab"]
     kind = next((kind for kind in ("fresh", "intraday") if kind in place), "daily")
     name = "events_20240314" if kind == "daily" else f"events_{kind}_20240314"
-    assert files(tmp_path).look(DAY).day(DAY).facts == {
+    assert files(tmp_path).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {
         "files": f"11 shards of {name}",
         "kinds": f"{kind} 2024-03-14",
     }
@@ -415,7 +419,9 @@ def test_a_file_of_blank_lines_and_a_mark_holds_no_events(tmp_path: Path, conten
 @pytest.mark.parametrize("suffix", ["json", "json.gz"])
 def test_a_bad_line_after_a_mark_is_named_by_its_number_in_the_file(tmp_path: Path, suffix: str) -> None:
     path = write_as_windows_does(tmp_path / f"events_20240314.{suffix}", GOOD, GOOD, GOOD | {"event_name": None})
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 5: event_name is missing. {REMEDY}"
+    assert (
+        failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == f"{path}, line 5: event_name is missing. {REMEDY}"
+    )
 
 
 def test_a_marked_gzip_file_that_ends_early_is_named(tmp_path: Path) -> None:
@@ -446,7 +452,7 @@ def test_a_copy_without_the_mark_is_shared_by_the_days_that_need_it_and_gone_wit
 
     write_as_windows_does(tmp_path / "events_20240314.json", GOOD, GOOD, GOOD)
     found, before = files(tmp_path).look(DAY), copies()
-    first, second = found.day(DAY), found.day(DAY + timedelta(days=1))
+    first, second = found.read(Stretch.on(DAY)), found.read(Stretch.on(DAY + timedelta(days=1)))
     assert copies() == before + 1
     assert [len(rows(query, RAW_EVENTS)) for query in (first, second, first)] == [3, 0, 3]
     del first
@@ -462,7 +468,7 @@ def test_a_bad_line_of_a_shard_is_named(tmp_path: Path, place: str) -> None:
         write_lines(path, [GOOD])
     write_lines(shards[1], [GOOD, "", GOOD | {"event_timestamp": MARK}])
     expected = f"{shards[1]}, line 3: event_timestamp is not an INT64. {REMEDY}"
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == expected
 
 
 def test_a_shard_of_parquet_that_is_not_whole_or_has_a_bad_value_is_named(tmp_path: Path) -> None:
@@ -471,10 +477,10 @@ def test_a_shard_of_parquet_that_is_not_whole_or_has_a_bad_value_is_named(tmp_pa
         write_parquet(tmp_path / f"events_20240314-{number:012}.parquet", columns)
     path = write_parquet(tmp_path / "events_20240314-000000000001.parquet", columns | {"batch_page_id": [1.5]})
     expected = f"{path}: batch_page_id is not an INT64. Export the file again."
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == expected
     truncate(path)
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).look(DAY).day(DAY)
+        files(tmp_path).look(DAY).read(Stretch.on(DAY))
     assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
 
 
@@ -541,11 +547,11 @@ def test_a_record_of_avro_becomes_an_event_of_the_contract(tmp_path: Path) -> No
 def test_a_bad_record_of_avro_is_named_and_not_quoted(tmp_path: Path) -> None:
     path = tmp_path / "events_20240314-000000000000.avro"
     write_avro(path, EXTRACTED_AVRO, [AVRO, AVRO, AVRO | {"event_name": None}])
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == (
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == (
         f"{path}, record 3: event_name is missing. Export the file again."
     )
     write_avro(path, record("Root", event_timestamp="string", event_name="string"), [AVRO | {"event_timestamp": MARK}])
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == (
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == (
         f"{path}, record 1: event_timestamp is not an INT64. Export the file again."
     )
     write_avro(path, record("Root", event_timestamp="long", event_name="bytes"), [AVRO | {"event_name": MARK.encode()}])
@@ -560,7 +566,7 @@ def test_a_record_of_avro_that_is_too_long_is_named(tmp_path: Path) -> None:
     write_avro(tmp_path / "events_20240314.avro", EXTRACTED_AVRO, [AVRO, AVRO | {"user_id": "u" * 1000}])
     source = Ga4Files(tmp_path, SEOUL, lambda: datetime(2024, 6, 1, tzinfo=UTC), max_line_bytes=1000)
     with pytest.raises(SourceError, match=r"record 2: 1,\d{3} bytes long as JSON, and it is taken up to 1,000\. Set "):
-        source.look(DAY).day(DAY)
+        source.look(DAY).read(Stretch.on(DAY))
 
 
 @pytest.mark.parametrize("kept", [0, 3, 100, -20], ids=["empty", "in its mark", "in its schema", "in its rows"])
@@ -673,7 +679,7 @@ def test_copies_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("folder", ["absent", "."])
 def test_no_folder_and_no_file_are_no_events(tmp_path: Path, folder: str) -> None:
     assert read(tmp_path / folder) == []
-    assert files(tmp_path / folder).look(DAY).day(DAY).facts == {"files": "none", "kinds": "none"}
+    assert files(tmp_path / folder).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"files": "none", "kinds": "none"}
 
 
 def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Path) -> None:
@@ -718,20 +724,22 @@ def test_a_bad_line_is_named_with_what_is_wrong_and_is_not_quoted(
 ) -> None:
     write_lines(tmp_path / f"events_20240313.{suffix}", [GOOD])
     path = write_lines(tmp_path / f"events_20240314.{suffix}", [GOOD, "", GOOD, line, GOOD])
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 4: {problem}. {REMEDY}"
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == f"{path}, line 4: {problem}. {REMEDY}"
 
 
 def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events_20240314.jsonl"
     path.write_bytes(b'{"event_name": "\xff"}\n')
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}, line 1: not valid JSON in UTF-8. {REMEDY}"
+    assert (
+        failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == f"{path}, line 1: not valid JSON in UTF-8. {REMEDY}"
+    )
 
 
 def test_a_gzip_file_that_ends_early_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events_20240314.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"event_timestamp": 1, "event_name": "x"}\n')[:-10])
     expected = f"{path}: the gzip stream is damaged or ends early, after line 0. Export the file again."
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == expected
 
 
 def truncate(path: Path) -> None:
@@ -745,7 +753,7 @@ def test_a_parquet_file_without_its_end_is_named_before_anything_runs(
     path = write_parquet(tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
     damage(path)
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).look(DAY).day(DAY)
+        files(tmp_path).look(DAY).read(Stretch.on(DAY))
     assert str(caught.value) == f"{path}: not a complete Parquet file. Export the file again."
 
 
@@ -759,7 +767,7 @@ def test_a_parquet_file_damaged_inside_is_named(tmp_path: Path) -> None:
     content[4:2000] = b"\xff" * 1996
     path.write_bytes(content)
     expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == expected
 
 
 @pytest.mark.parametrize(
@@ -783,7 +791,7 @@ def test_a_parquet_value_that_would_have_to_be_changed_is_an_error(
     path = write_parquet(
         tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]} | column
     )
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == f"{path}: {problem}. Export the file again."
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == f"{path}: {problem}. Export the file again."
 
 
 @pytest.mark.parametrize(
@@ -806,7 +814,7 @@ def test_a_parquet_file_that_cannot_be_the_export_is_named_before_anything_runs(
 ) -> None:
     path = write_parquet(tmp_path / "events_20240314.parquet", columns)
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).look(DAY).day(DAY)
+        files(tmp_path).look(DAY).read(Stretch.on(DAY))
     assert str(caught.value) == f"{path}: {problem}. Export the file again."
 
 
@@ -814,7 +822,7 @@ def test_two_files_for_one_table_are_an_error_that_names_both(tmp_path: Path) ->
     write_parquet(tmp_path / "events_20240314.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
     write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).look(DAY).day(DAY)
+        files(tmp_path).look(DAY).read(Stretch.on(DAY))
     assert str(caught.value) == (
         f"{tmp_path}: events_20240314.jsonl and events_20240314.parquet hold the same export table. Remove one of them."
     )
@@ -849,7 +857,7 @@ def test_an_export_file_that_no_day_would_read_is_an_error(tmp_path: Path, name:
     (tmp_path / name).touch()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(SourceError) as caught:
-        files(tmp_path).look(DAY).day(DAY)
+        files(tmp_path).look(DAY).read(Stretch.on(DAY))
     assert str(caught.value) == (
         f"{tmp_path / name}: the name tells no export date, so no day would read it. "
         "Name it events_YYYYMMDD, events_fresh_YYYYMMDD or events_intraday_YYYYMMDD, as its table is named."
@@ -861,13 +869,13 @@ def test_a_line_that_python_reads_and_duckdb_does_not_names_its_file(tmp_path: P
     line = GOOD | {"event_params": [{"key": MARK, "value": {"double_value": "1_000"}}]}
     path = write_lines(tmp_path / "events_20240314.jsonl", [line])
     expected = f"{path}: damaged, DuckDB cannot read it to its end. Export the file again."
-    assert failure(files(tmp_path).look(DAY).day(DAY)) == expected
+    assert failure(files(tmp_path).look(DAY).read(Stretch.on(DAY))) == expected
 
 
 def test_a_failure_that_no_file_explains_says_so(tmp_path: Path) -> None:
     write_lines(tmp_path / "events_20240314.jsonl", [GOOD])
     write_parquet(tmp_path / "events_20240315.parquet", {"event_timestamp": [NOON], "event_name": ["open"]})
-    explanation = files(tmp_path).look(DAY).day(DAY).explain(duckdb.OutOfMemoryException(MARK))
+    explanation = files(tmp_path).look(DAY).read(Stretch.on(DAY)).explain(duckdb.OutOfMemoryException(MARK))
     assert str(explanation) == (
         f"{tmp_path / 'events_20240314.jsonl'}, {tmp_path / 'events_20240315.parquet'}: "
         "each file can be read, but the query over them failed (OutOfMemoryException). "

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources.access_log_files import AccessLogFiles
 from calback_assets.sources.firestore import collections
@@ -29,11 +30,13 @@ DOCUMENT = {"id": "u1", "create_time": "2024-01-01T00:00:00Z", "update_time": "2
 
 def events(folder: Path, **settings: int) -> list[dict[str, Any]]:
     source = Ga4Files(folder / "analytics", "Asia/Seoul", lambda: datetime(2024, 6, 1, tzinfo=UTC), **settings)
-    return rows(source.look(DAY).day(DAY), RAW_EVENTS)
+    return rows(source.look(DAY).read(Stretch.on(DAY)), RAW_EVENTS)
 
 
 def opens(folder: Path, **settings: int) -> list[dict[str, Any]]:
-    return rows(AccessLogFiles(folder / "access_log", "UTC", **settings).look(DAY).day(DAY), RAW_ACCESS_LOG)
+    return rows(
+        AccessLogFiles(folder / "access_log", "UTC", **settings).look(DAY).read(Stretch.on(DAY)), RAW_ACCESS_LOG
+    )
 
 
 def users(folder: Path, **settings: int) -> list[dict[str, Any]]:

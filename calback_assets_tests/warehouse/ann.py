@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.sql_asset import dependents
+from calback_assets.days import Stretch
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import TABLES, Table
 from calback_assets.tables.core import DEVICE_IDENTITY, UNIFIED_EVENTS, USER_DAILY_ACTIVITY, USER_FIRST_SEEN
@@ -88,7 +89,7 @@ def give(warehouse: WarehouseUnderTest, table: Table, rows: Sequence[Row]) -> No
                 session.replace_snapshot(table, f"SELECT * FROM {name}", "a-run")
         for day in sorted({row["event_date"] for row in rows} if table.is_partitioned else ()):
             sql = source(warehouse, table, [row for row in rows if row["event_date"] == day])
-            session.replace_day(table, day, Statement(sql, is_from_outside=True), "a-run")
+            session.replace_days(table, Stretch.on(day), Statement(sql, is_from_outside=True), "a-run")
 
 
 Told = dict[str, tuple[int, int, list[date]]]

@@ -176,14 +176,14 @@ def _arrow(rows: Sequence[Row], table: Table, _days: Sequence[date], _folder: Pa
 
 
 def _query(rows: Sequence[Row], table: Table, days: Sequence[date], folder: Path) -> Query:
-    """A model of literals: each day's rows on that day, and on every day those that belong to none of the days."""
+    """A model of literals: the rows of the days that are written, and in any case those of none of the days."""
     given = rows or [dict.fromkeys(table.column_names)]
     selects = " UNION ALL ".join(
         "SELECT " + ", ".join(f"{_literal(value, table, name)} AS {name}" for name, value in row.items())
         for row in given
     )
     listed = ", ".join(f"DATE '{day}'" for day in days)
-    wanted = f"event_date = @day OR event_date NOT IN ({listed})" if rows else "FALSE"
+    wanted = f"event_date IN (SELECT days.event_date FROM days) OR event_date NOT IN ({listed})" if rows else "FALSE"
     return query(f"SELECT * FROM ({selects}) AS given WHERE {wanted}", {}, folder)
 
 

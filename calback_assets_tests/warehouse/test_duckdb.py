@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import SAME_DAY, Reach, trailing
 from calback_assets.tables import Column, Table
@@ -143,7 +144,7 @@ def test_the_file_is_free_at_once_after_a_write_that_failed(path: Path) -> None:
     with DuckDBWarehouse(path).session() as session:
         session.ensure(THINGS)
     with pytest.raises(duckdb.Error), DuckDBWarehouse(path).session() as session:
-        session.replace_day(THINGS, DAY, Statement("SELECT error('no')"), "run")
+        session.replace_days(THINGS, Stretch.on(DAY), Statement("SELECT error('no')"), "run")
     assert can_be_opened_elsewhere(path)
 
 
@@ -151,7 +152,7 @@ def test_a_session_goes_on_after_a_write_that_failed(path: Path) -> None:
     with DuckDBWarehouse(path).session() as session:
         session.ensure(THINGS)
         with pytest.raises(duckdb.Error):
-            session.replace_day(THINGS, DAY, Statement("SELECT error('no')"), "run")
+            session.replace_days(THINGS, Stretch.on(DAY), Statement("SELECT error('no')"), "run")
         assert put(session, THINGS, DAY, 1) == 1
 
 
@@ -159,7 +160,7 @@ def put(session: DuckDBSession, table: Table, day: date, *numbers: int, run_id: 
     """Replace a day of a table like THINGS by these numbers."""
     listed = ", ".join(str(number) for number in numbers)
     sql = f"SELECT DATE '{day}' AS event_date, UNNEST([{listed}]::BIGINT[]) AS number"
-    return session.replace_day(table, day, Statement(sql), run_id).row_count
+    return session.replace_days(table, Stretch.on(day), Statement(sql), run_id).row_counts[day]
 
 
 def changed(*columns: Column) -> Table:
@@ -287,7 +288,7 @@ def test_a_write_that_fails_marks_nothing(path: Path) -> None:
         ledger = session.execute("SELECT * FROM calback.partition_ledger ORDER BY ALL")
         foreign = Statement("SELECT DATE '2024-02-01' AS event_date, 2 AS number")
         with pytest.raises(ContractError, match=r"^things.event_date: 1 rows lie outside the partition 2024-01-10"):
-            session.replace_day(THINGS, DAY, foreign, "other run")
+            session.replace_days(THINGS, Stretch.on(DAY), foreign, "other run")
         assert session.execute("SELECT * FROM calback.partition_ledger ORDER BY ALL") == ledger
 
 
@@ -297,7 +298,9 @@ def test_a_ripple_marks_the_other_days_of_the_table_that_it_names(path: Path) ->
         for day in days_after(0, 1, 2):
             put(session, THINGS, day, 0)
         ripple = f"SELECT event_date FROM calback.things WHERE event_date > DATE '{DAY}' AND number = 0"
-        session.replace_day(THINGS, DAY, Statement(f"SELECT DATE '{DAY}' AS event_date, 1 AS number", ripple), "run")
+        session.replace_days(
+            THINGS, Stretch.on(DAY), Statement(f"SELECT DATE '{DAY}' AS event_date, 1 AS number", ripple), "run"
+        )
         assert session.stale_days(THINGS) == set(days_after(1, 2))
 
 

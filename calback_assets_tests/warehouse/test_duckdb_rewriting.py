@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from calback_assets.days import Stretch
 from calback_assets.errors import WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables.raw import RAW_ACCESS_LOG
@@ -44,7 +45,7 @@ def written(path: Path) -> DuckDBWarehouse:
     warehouse = DuckDBWarehouse(path, lock_timeout_seconds=0.5)
     with warehouse.session() as session:
         session.ensure(RAW_ACCESS_LOG)
-        session.replace_day(RAW_ACCESS_LOG, DAY, rows_of_day((ANN, *OTHERS)), "a-run")
+        session.replace_days(RAW_ACCESS_LOG, Stretch.on(DAY), rows_of_day((ANN, *OTHERS)), "a-run")
     return warehouse
 
 
@@ -137,8 +138,8 @@ def test_constraints_and_the_ledger_come_with_the_rows(path: Path) -> None:
         assert connection.execute("SELECT event_date, row_count FROM calback.partition_ledger").fetchall() == [(DAY, 3)]
     assert [found for found in after if found[0] not in {"suppressed", "pseudonym_key"}] == before
     with warehouse.session() as session:
-        session.replace_day(
-            RAW_ACCESS_LOG, FIRST, Statement(rows_of_day(OTHERS).sql.replace(str(DAY), str(FIRST))), "b"
+        session.replace_days(
+            RAW_ACCESS_LOG, Stretch.on(FIRST), Statement(rows_of_day(OTHERS).sql.replace(str(DAY), str(FIRST))), "b"
         )
     assert users(path) == sorted(OTHERS * 2)
 
@@ -218,7 +219,7 @@ def test_a_writer_that_opened_the_old_file_too_late_opens_the_new_one(
 
     monkeypatch.setattr(duckdb, "connect", late)
     with warehouse.session() as session:
-        session.replace_day(RAW_ACCESS_LOG, DAY, rows_of_day(OTHERS[:1]), "late")
+        session.replace_days(RAW_ACCESS_LOG, Stretch.on(DAY), rows_of_day(OTHERS[:1]), "late")
     monkeypatch.undo()
 
     assert opened == ["old", "new"]

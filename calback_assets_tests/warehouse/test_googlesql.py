@@ -1,7 +1,7 @@
 """Tests of the GoogleSQL bridge: what a model may say, and how it is rendered for DuckDB."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -13,6 +13,7 @@ from sqlglot import exp
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.sql_asset import SqlAsset
 from calback_assets.checks import CHECKS
+from calback_assets.days import Stretch
 from calback_assets.errors import ModelError
 from calback_assets.partitions import SAME_DAY, Reach, trailing
 from calback_assets.tables import EVENT_DATE
@@ -210,33 +211,37 @@ def test_a_join_in_parentheses_is_joined_or_refused(tmp_path: Path) -> None:
 
 
 @every_model
-def test_every_scan_of_a_partitioned_table_carries_constant_days_within_its_reach(model: Model) -> None:
-    sql = model.duckdb_template.fill({**CALENDAR.parameters(model, DAY), **settings(model)})
-    tree = sqlglot.parse_one(sql, read="duckdb")
-    scans = [table for table in tree.find_all(exp.Table) if table.db == "calback"]
-    partitioned = [scan for scan in scans if scan.name not in ("raw_users", "raw_meetings")]
+def test_every_scan_of_a_partitioned_table_carries_the_constant_days_of_its_input(model: Model) -> None:
+    stretch = Stretch(DAY, DAY + timedelta(days=2))
+    given = CALENDAR.parameters(model, stretch)
+    partitioned = {name: source for name, source in model.inputs.items() if source.reach is not None}
+    windows: dict[str, Parameter] = {}
+    input_of: dict[tuple[date, date], str] = {}
+    for index, (name, source) in enumerate(partitioned.items()):
+        assert source.reach is not None
+        assert (given[f"{name}_from"], given[f"{name}_until"]) == source.reach.of(
+            stretch, CALENDAR.first, date(9999, 12, 30)
+        )
+        # Days that tell one input from another, whatever the query calls them.
+        windows[f"{name}_from"], windows[f"{name}_until"] = marks = date(2030 + index, 1, 1), date(2030 + index, 1, 2)
+        input_of[marks] = name
 
-    assert partitioned
+    sql = model.duckdb_template.fill({**given, **windows, **settings(model)})
+    scans = [table for table in sqlglot.parse_one(sql, read="duckdb").find_all(exp.Table) if table.db == "calback"]
+
     assert {scan.name for scan in scans} == {source.table.name for source in model.inputs.values()}
-    for scan in partitioned:
-        select = scan.parent_select
-        assert select is not None
-        assert isinstance(select.parent, exp.Subquery)
-        reach = model.inputs[name_given_in(model, select.parent, scan.name)].reach
-        assert reach is not None
-        assert days_of(select) == reach.of(DAY, CALENDAR.first, date(9999, 12, 30))
+    found = set()
+    for scan in scans:
+        if scan.name not in ("raw_users", "raw_meetings"):
+            assert scan.parent_select is not None
+            name = input_of[days_of(scan.parent_select)]
+            assert partitioned[name].table.name == scan.name
+            found.add(name)
+    assert found == partitioned.keys()
 
 
 def settings(model: Model) -> dict[str, Parameter]:
     return {name: 3 for name in ("frequent_min_days", "frequent_window_days") if f"@{name}" in model.sql}
-
-
-def name_given_in(model: Model, subquery: exp.Subquery, table: str) -> str:
-    """The input's name: the alias of its scan, unless the query has given it one of its own."""
-    if subquery.alias in model.inputs:
-        return subquery.alias
-    (name,) = [name for name, source in model.inputs.items() if source.table.name == table and source.reach == SAME_DAY]
-    return name
 
 
 def days_of(select: exp.Select) -> tuple[date, date]:
@@ -273,7 +278,7 @@ def test_an_input_is_pruned_to_its_reach_within_the_data_set(
 ) -> None:
     model = model_of(tmp_path, "SELECT user_id FROM raw_events", {"raw_events": Input(RAW_EVENTS, reach)})
 
-    found = model.window_parameters(DAY, CALENDAR.first, date(2024, 1, 31))
+    found = model.window_parameters(Stretch.on(DAY), CALENDAR.first, date(2024, 1, 31))
 
     assert (found["raw_events_from"], found["raw_events_until"]) == expected
 

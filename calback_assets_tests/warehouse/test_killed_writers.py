@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from calback_assets.days import Stretch
 from calback_assets.partitions import SAME_DAY, trailing
 from calback_assets.tables import Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
@@ -62,7 +63,7 @@ def write_day(session: DuckDBSession, generation: int, rows: int) -> None:
         f"0 AS sessions, 0 AS app_opens, 0 AS meetings_created, {at} AS first_event_at, {at} AS last_event_at, "
         f"NULL AS actions FROM range({rows + generation % 3}) AS numbers(i)"
     )
-    session.replace_day(USER_DAILY_ACTIVITY, DAY, Statement(sql), f"run-{generation}")
+    session.replace_days(USER_DAILY_ACTIVITY, Stretch.on(DAY), Statement(sql), f"run-{generation}")
 
 
 def write_snapshot(session: DuckDBSession, generation: int, rows: int) -> None:

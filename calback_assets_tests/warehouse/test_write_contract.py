@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
 
+from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, SourceError
 from calback_assets.partitions import SAME_DAY
 from calback_assets.sources.file_query import FileQuery
@@ -22,12 +23,13 @@ from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_USERS
 from calback_assets.warehouse.googlesql import Input
+from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.output import Files, Snapshot, TableRef
 from calback_assets.warehouse.rows import arrow_type
 from calback_assets_tests.warehouse.helpers import (
     ARROW,
-    CALENDAR,
     DAY,
+    FIRST,
     FRAME,
     QUERY,
     SHAPES,
@@ -91,8 +93,8 @@ BROKEN: dict[str, tuple[list[Row], str, str]] = {
     ),
     "NULL in a required column": (
         [metrics(mau=None)],
-        "daily_active_users.mau: NULL in a required column; nothing was written",
-        "daily_active_users.mau: NULL in a required column; nothing was written",
+        "daily_active_users.mau: NULL in a required column on 2024-01-10; nothing was written",
+        "daily_active_users.mau: NULL in a required column on 2024-01-10; nothing was written",
     ),
     "another day's row": (
         [metrics(), metrics(date(2024, 1, 12))],
@@ -133,7 +135,7 @@ def test_a_row_without_a_day_is_refused(desk: Desk, shape: Shape) -> None:
 def test_a_query_that_fails_half_way_leaves_the_old_rows(desk: Desk, tmp_path: Path) -> None:
     desk.write(FREQUENT_USERS, [frequent()])
     fails = query(
-        "SELECT @day AS event_date, user_id, CAST(user_id AS INT64) AS active_days_30d, 1 AS active_days_mtd, "
+        "SELECT event_date, user_id, CAST(user_id AS INT64) AS active_days_30d, 1 AS active_days_mtd, "
         "TRUE AS is_frequent, TRUE AS is_frequent_month FROM raw_access_log",
         {"raw_access_log": Input(RAW_ACCESS_LOG, SAME_DAY)},
         tmp_path,
@@ -252,19 +254,20 @@ def test_a_day_of_a_range_without_rows_becomes_empty(desk: Desk, shape: Shape) -
 
 
 @shapes
-def test_a_failure_on_the_third_of_five_days_leaves_two_new_and_three_old(desk: Desk, shape: Shape) -> None:
+def test_a_failure_on_the_last_of_five_days_names_it_and_leaves_all_five_old(desk: Desk, shape: Shape) -> None:
     old = [metrics(day, dau=1) for day in FIVE_DAYS]
     desk.write(DAILY_ACTIVE_USERS, old, shape, FIVE_DAYS)
     new = [metrics(day, dau=2) for day in FIVE_DAYS]
-    new[2]["mau"] = None
+    new[4]["mau"] = None
+    told = desk.warehouse.ledger()
 
     message = error_of(desk.write(DAILY_ACTIVE_USERS, new, shape, FIVE_DAYS))
 
-    assert message == "ContractError: daily_active_users.mau: NULL in a required column; nothing was written"
-    assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == new[:2] + old[2:]
-    assert [row["run_id"] for row in desk.warehouse.ledger()[:2]] != [
-        row["run_id"] for row in desk.warehouse.ledger()[2:4]
-    ]
+    assert message == (
+        "ContractError: daily_active_users.mau: NULL in a required column on 2024-01-14; nothing was written"
+    )
+    assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == old
+    assert desk.warehouse.ledger() == told
 
 
 @in_python
@@ -289,13 +292,23 @@ def files(sql: str) -> Files:
         return SourceError("log.jsonl, line 3: not JSON")
 
     quoted = sql.replace("`", '"')
-    return Files(lambda day: FileQuery(quoted.replace("{day}", str(day)), explain, {"files": 1}))
+    return Files(
+        lambda stretch: FileQuery(of_days(quoted, stretch), explain, {day: {"files": 1} for day in stretch.days}),
+        lambda _: 0,
+    )
 
 
 def tables(desk: Desk, sql: str) -> Files:
     """A source whose tables the engine itself reads by this SQL."""
     quoted = re.sub("`(.*?)`", lambda name: desk.warehouse.quoted(name[1]), sql)
-    return Files(lambda day: TableQuery(quoted.replace("{day}", str(day)), {"tables": 1}))
+    return Files(
+        lambda stretch: TableQuery(of_days(quoted, stretch), {day: {"tables": 1} for day in stretch.days}), lambda _: 0
+    )
+
+
+def of_days(sql: str, stretch: Stretch) -> str:
+    """The SQL of a day for each of the stretch."""
+    return " UNION ALL ".join(sql.replace("{day}", str(day)) for day in stretch.days)
 
 
 OPENED = (
@@ -448,8 +461,8 @@ def test_three_snapshots_of_the_same_documents_store_the_same_rows(desk: Desk) -
 
 
 COUNTED = (
-    "SELECT @day AS event_date, user_id, COUNT(*) AS active_days_30d, 1 AS active_days_mtd, TRUE AS is_frequent, "
-    "TRUE AS is_frequent_month FROM raw_access_log GROUP BY user_id"
+    "SELECT event_date, user_id, COUNT(*) AS active_days_30d, 1 AS active_days_mtd, TRUE AS is_frequent, "
+    "TRUE AS is_frequent_month FROM raw_access_log GROUP BY event_date, user_id"
 )
 READS = {"raw_access_log": Input(RAW_ACCESS_LOG, SAME_DAY)}
 
@@ -467,7 +480,7 @@ def test_a_materialization_of_a_query_says_what_a_person_wants_to_know(desk: Des
     assert "event_date < CAST('2024-01-11' AS DATE)" in said["sql"]
     assert said["dagster/column_lineage"] == TableColumnLineage(
         {
-            "event_date": [],
+            "event_date": [TableColumnDep(RAW_ACCESS_LOG.name, "event_date")],
             "user_id": [TableColumnDep(RAW_ACCESS_LOG.name, "user_id")],
             "active_days_30d": [],
             "active_days_mtd": [],
@@ -602,13 +615,16 @@ def test_stale_days_are_rebuilt_in_order_and_reported(desk: Desk, tmp_path: Path
     assert not any(row["is_stale"] for row in desk.warehouse.ledger())
 
 
-def test_the_calendar_gives_a_model_the_bounds_of_its_day(tmp_path: Path) -> None:
-    model = query("SELECT @day AS event_date", READS, tmp_path).model
+def test_the_calendar_gives_a_model_its_days_with_their_bounds_and_what_all_of_them_read(tmp_path: Path) -> None:
+    model = query("SELECT event_date FROM raw_access_log", READS, tmp_path).model
+    clocks_go_forward = date(2024, 3, 10)
 
-    assert CALENDAR.parameters(model, DAY) == {
-        "day": DAY,
-        "day_start": datetime(2024, 1, 9, 15, tzinfo=UTC),
-        "day_end": datetime(2024, 1, 10, 15, tzinfo=UTC),
-        "raw_access_log_from": DAY,
-        "raw_access_log_until": DAY + timedelta(days=1),
+    calendar = Calendar(FIRST, None, "America/New_York")
+    assert calendar.parameters(model, Stretch(date(2024, 3, 9), clocks_go_forward)) == {
+        "days": [
+            (date(2024, 3, 9), datetime(2024, 3, 9, 5, tzinfo=UTC), datetime(2024, 3, 10, 5, tzinfo=UTC)),
+            (clocks_go_forward, datetime(2024, 3, 10, 5, tzinfo=UTC), datetime(2024, 3, 11, 4, tzinfo=UTC)),
+        ],
+        "raw_access_log_from": date(2024, 3, 9),
+        "raw_access_log_until": date(2024, 3, 11),
     }

@@ -1,5 +1,6 @@
--- Everything that happened on the day, each event once and with the person it belongs to.
+-- Everything that happened on a day, each event once and with the person it belongs to.
 --
+-- What has a timestamp has a day by it, so that copies of an event, and sightings at one moment, are of one day.
 -- An app event belongs to its own user_id; else to the user last seen on its device at or before it, within the 30 days
 -- that end with the day; else to the first one seen on the device later that day; else to the device itself.
 WITH repeated AS (
@@ -10,6 +11,7 @@ WITH repeated AS (
 ),
 described AS (
   SELECT
+    raw_events.event_date,
     raw_events.event_timestamp,
     raw_events.event_name,
     raw_events.user_id,
@@ -81,52 +83,62 @@ exported AS (
 ),
 unresolved AS (
   -- Only these devices need to be looked up: few, once people have signed in.
-  SELECT DISTINCT user_pseudo_id
+  SELECT DISTINCT event_date, user_pseudo_id
   FROM raw_events
   WHERE user_pseudo_id IS NOT NULL AND user_id IS NULL
 ),
 carried AS (
-  SELECT device_identity.user_pseudo_id, device_identity.user_id
+  SELECT unresolved.event_date, device_identity.user_pseudo_id, device_identity.user_id
   FROM device_identity
-  INNER JOIN unresolved ON unresolved.user_pseudo_id = device_identity.user_pseudo_id
-  WHERE device_identity.event_date < @day
+  INNER JOIN unresolved
+    ON unresolved.user_pseudo_id = device_identity.user_pseudo_id
+    AND device_identity.event_date < unresolved.event_date
+    AND device_identity.event_date > DATE_SUB(unresolved.event_date, INTERVAL 30 DAY)
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY device_identity.user_pseudo_id
+    PARTITION BY unresolved.event_date, device_identity.user_pseudo_id
     ORDER BY device_identity.last_seen_at DESC, device_identity.user_id DESC
   ) = 1
 ),
 sightings AS (
-  SELECT raw_events.user_pseudo_id, raw_events.event_timestamp AS since, MAX(raw_events.user_id) AS user_id
+  SELECT
+    raw_events.event_date,
+    raw_events.user_pseudo_id,
+    raw_events.event_timestamp AS since,
+    MAX(raw_events.user_id) AS user_id
   FROM raw_events
-  INNER JOIN unresolved ON unresolved.user_pseudo_id = raw_events.user_pseudo_id
+  INNER JOIN unresolved
+    ON unresolved.event_date = raw_events.event_date AND unresolved.user_pseudo_id = raw_events.user_pseudo_id
   WHERE raw_events.user_id IS NOT NULL
-  GROUP BY raw_events.user_pseudo_id, raw_events.event_timestamp
+  GROUP BY raw_events.event_date, raw_events.user_pseudo_id, raw_events.event_timestamp
 ),
 known AS (
-  SELECT user_pseudo_id, 0 AS since, user_id FROM carried
+  SELECT event_date, user_pseudo_id, 0 AS since, user_id FROM carried
   UNION ALL
-  SELECT user_pseudo_id, since, user_id FROM sightings
+  SELECT event_date, user_pseudo_id, since, user_id FROM sightings
 ),
 changes AS (
   SELECT
+    event_date,
     user_pseudo_id,
     since,
     user_id,
-    LAG(user_id) OVER (PARTITION BY user_pseudo_id ORDER BY since) AS previous_user_id
+    LAG(user_id) OVER (PARTITION BY event_date, user_pseudo_id ORDER BY since) AS previous_user_id
   FROM known
   QUALIFY previous_user_id IS NULL OR previous_user_id != user_id
 ),
 spans AS (
   SELECT
+    event_date,
     user_pseudo_id,
     user_id,
     -- Before the first sighting of the day: whoever held the device before, else whoever is seen first.
     IF(previous_user_id IS NULL, 0, since) AS since,
-    LEAD(since) OVER (PARTITION BY user_pseudo_id ORDER BY since) AS until
+    LEAD(since) OVER (PARTITION BY event_date, user_pseudo_id ORDER BY since) AS until
   FROM changes
 ),
 analytics AS (
   SELECT
+    exported.event_date,
     exported.event_id,
     TIMESTAMP_MICROS(exported.event_timestamp) AS event_timestamp,
     COALESCE(exported.user_id, spans.user_id, exported.user_pseudo_id) AS user_id,
@@ -142,30 +154,34 @@ analytics AS (
   FROM exported
   LEFT JOIN spans
     ON exported.user_id IS NULL
+    AND spans.event_date = exported.event_date
     AND spans.user_pseudo_id = exported.user_pseudo_id
     AND spans.since <= exported.event_timestamp
     AND (spans.until IS NULL OR spans.until > exported.event_timestamp)
 ),
 registered AS (
   SELECT
-    TO_HEX(MD5(CONCAT('users|', user_id))) AS event_id,
-    created_at AS event_timestamp,
-    user_id
+    days.event_date,
+    TO_HEX(MD5(CONCAT('users|', raw_users.user_id))) AS event_id,
+    raw_users.created_at AS event_timestamp,
+    raw_users.user_id
   FROM raw_users
-  WHERE created_at >= @day_start AND created_at < @day_end
+  INNER JOIN days ON raw_users.created_at >= days.day_start AND raw_users.created_at < days.day_end
 ),
 met AS (
   SELECT
-    TO_HEX(MD5(CONCAT('meetings|', meeting_id))) AS event_id,
-    created_at AS event_timestamp,
-    owner_id AS user_id,
-    IF(is_pending, 'meeting_proposed', 'meeting_created') AS event_name
+    days.event_date,
+    TO_HEX(MD5(CONCAT('meetings|', raw_meetings.meeting_id))) AS event_id,
+    raw_meetings.created_at AS event_timestamp,
+    raw_meetings.owner_id AS user_id,
+    IF(raw_meetings.is_pending, 'meeting_proposed', 'meeting_created') AS event_name
   FROM raw_meetings
-  WHERE created_at >= @day_start AND created_at < @day_end
+  INNER JOIN days ON raw_meetings.created_at >= days.day_start AND raw_meetings.created_at < days.day_end
 ),
 opened AS (
   -- A row is an app open and repeats on purpose; only a message that Kafka delivered twice is one open.
   SELECT
+    event_date,
     user_id,
     topic,
     `partition`,
@@ -175,47 +191,51 @@ opened AS (
 ),
 numbered AS (
   SELECT
+    event_date,
     user_id,
     is_message,
     IF(
       is_message,
       CONCAT(topic, '|', CAST(`partition` AS STRING), '|', CAST(`offset` AS STRING)),
-      CONCAT(CAST(@day AS STRING), '|', user_id)
+      CONCAT(CAST(event_date AS STRING), '|', user_id)
     ) AS message
   FROM opened
 ),
 app_opens AS (
   SELECT
+    event_date,
     user_id,
     is_message,
     message,
-    ROW_NUMBER() OVER (PARTITION BY is_message, message ORDER BY user_id) AS copy
+    ROW_NUMBER() OVER (PARTITION BY event_date, is_message, message ORDER BY user_id) AS copy
   FROM numbered
   QUALIFY copy = 1 OR NOT is_message
 ),
 everything AS (
   SELECT
-    event_id, event_timestamp, user_id, is_anonymous, 'analytics' AS source, event_name, is_active_user, session_id,
-    platform, properties
+    event_date, event_id, event_timestamp, user_id, is_anonymous, 'analytics' AS source, event_name, is_active_user,
+    session_id, platform, properties
   FROM analytics
   UNION ALL
   SELECT
-    event_id, event_timestamp, user_id, FALSE, 'users', 'user_registered', CAST(NULL AS BOOL), CAST(NULL AS STRING),
-    CAST(NULL AS STRING), NULL
+    event_date, event_id, event_timestamp, user_id, FALSE, 'users', 'user_registered', CAST(NULL AS BOOL),
+    CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
   FROM registered
   UNION ALL
   SELECT
-    event_id, event_timestamp, user_id, FALSE, 'meetings', event_name, CAST(NULL AS BOOL), CAST(NULL AS STRING),
-    CAST(NULL AS STRING), NULL
+    event_date, event_id, event_timestamp, user_id, FALSE, 'meetings', event_name, CAST(NULL AS BOOL),
+    CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
   FROM met
   UNION ALL
   SELECT
-    TO_HEX(MD5(CONCAT('access_log|', message, '|', CAST(copy AS STRING)))), @day_start, user_id, FALSE, 'access_log',
-    'app_open', CAST(NULL AS BOOL), CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
+    days.event_date, TO_HEX(MD5(CONCAT('access_log|', app_opens.message, '|', CAST(app_opens.copy AS STRING)))),
+    days.day_start, app_opens.user_id, FALSE, 'access_log', 'app_open', CAST(NULL AS BOOL), CAST(NULL AS STRING),
+    CAST(NULL AS STRING), NULL
   FROM app_opens
+  INNER JOIN days ON days.event_date = app_opens.event_date
 )
 SELECT
-  @day AS event_date,
+  event_date,
   event_id,
   event_timestamp,
   user_id,

@@ -1,20 +1,25 @@
 -- One row for each person and day with at least one act of their own.
 WITH log AS (
-  SELECT COUNTIF(source = 'access_log') > 0 AS is_kept
+  SELECT event_date, COUNTIF(source = 'access_log') > 0 AS is_kept
   FROM unified_events
+  GROUP BY event_date
 ),
 actions AS (
-  SELECT user_id, ARRAY_AGG(STRUCT(event_name AS event_name, events AS events) ORDER BY event_name) AS actions
+  SELECT
+    event_date,
+    user_id,
+    ARRAY_AGG(STRUCT(event_name AS event_name, events AS events) ORDER BY event_name) AS actions
   FROM (
-    SELECT user_id, event_name, COUNT(*) AS events
+    SELECT event_date, user_id, event_name, COUNT(*) AS events
     FROM unified_events
     WHERE is_activity
-    GROUP BY user_id, event_name
+    GROUP BY event_date, user_id, event_name
   ) AS counted
-  GROUP BY user_id
+  GROUP BY event_date, user_id
 ),
 activity AS (
   SELECT
+    event_date,
     user_id,
     LOGICAL_AND(is_anonymous) AS is_anonymous,
     COUNT(*) AS events,
@@ -26,10 +31,10 @@ activity AS (
     MAX(event_timestamp) AS last_event_at
   FROM unified_events
   WHERE is_activity
-  GROUP BY user_id
+  GROUP BY event_date, user_id
 )
 SELECT
-  @day AS event_date,
+  activity.event_date,
   activity.user_id,
   activity.is_anonymous,
   activity.events,
@@ -40,5 +45,5 @@ SELECT
   activity.last_event_at,
   actions.actions
 FROM activity
-INNER JOIN actions ON actions.user_id = activity.user_id
-CROSS JOIN log
+INNER JOIN actions ON actions.event_date = activity.event_date AND actions.user_id = activity.user_id
+INNER JOIN log ON log.event_date = activity.event_date

@@ -14,9 +14,9 @@ ASSET = SqlAsset(
     ripple=Ripple(
         Path(__file__).with_suffix(".ripple.sql"),
         reads={
-            "seen_that_day": (USER_FIRST_SEEN, SAME_DAY),
+            "seen": (USER_FIRST_SEEN, SAME_DAY),
             "seen_later": (USER_FIRST_SEEN, LATER),
-            "activity_that_day": (USER_DAILY_ACTIVITY, SAME_DAY),
+            "activity": (USER_DAILY_ACTIVITY, SAME_DAY),
             "activity_later": (USER_DAILY_ACTIVITY, LATER),
         },
     ),

@@ -1,16 +1,16 @@
--- Other days whose first-seen users change when this day is replaced; run before the replacement.
+-- Later days whose first-seen users change when these days are replaced; run before the replacement.
 --
--- A user now active on the day leaves the later day that was the first. A user no longer active on it moves on to the next
--- active day: only for those few are the days after read.
+-- A user now active on one of the days leaves the later day that was the first. A user no longer active on any of them
+-- moves on to the next active day: only for those few are the days after read.
 WITH gone AS (
-  SELECT seen_that_day.user_id
-  FROM seen_that_day
-  LEFT JOIN activity_that_day ON activity_that_day.user_id = seen_that_day.user_id
-  WHERE activity_that_day.user_id IS NULL
+  SELECT seen.user_id
+  FROM seen
+  LEFT JOIN activity ON activity.user_id = seen.user_id
+  WHERE activity.user_id IS NULL
 )
-SELECT seen_later.event_date
+SELECT DISTINCT seen_later.event_date
 FROM seen_later
-INNER JOIN activity_that_day ON activity_that_day.user_id = seen_later.user_id
+INNER JOIN activity ON activity.user_id = seen_later.user_id
 UNION DISTINCT
 SELECT next_day.event_date
 FROM (

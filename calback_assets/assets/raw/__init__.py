@@ -17,7 +17,8 @@ from dagster import (
 )
 
 from calback_assets.assets.owners import OWNERS
-from calback_assets.partitions import PARTITION_TAG, RANGE_START_TAG, parse_day
+from calback_assets.days import parse_day
+from calback_assets.partitions import PARTITION_TAG, RANGE_START_TAG
 from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.intake import Intake

@@ -206,6 +206,15 @@ def test_the_day_comes_from_the_timestamp_to_the_microsecond_whatever_table_an_e
     assert {event["event_date"] for event in read(tmp_path)} == {DAY}
 
 
+def test_a_file_that_goes_away_before_it_is_read_is_an_error_of_its_own(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "events_20240314.jsonl", [GOOD] * 100)
+    found = files(tmp_path).look(DAY)
+    assert found.rows(DAY) > 0
+    path.unlink()
+    assert found.rows(DAY) == 0
+    assert failure(found.read(Stretch.on(DAY))).startswith(f"{path}: ")
+
+
 def test_a_property_east_of_us_has_our_late_events_in_its_next_table(tmp_path: Path) -> None:
     write_lines(tmp_path / "events_20240315.jsonl", [GOOD])
     assert names(read(tmp_path)) == ["open"]

@@ -188,6 +188,7 @@ _EXPECTED_SOURCES = _Variable(
     "CALBACK_EXPECTED_SOURCES", f"some of these, with commas between them: {', '.join(SOURCES)}", _sources
 )
 _MAX_LINE_BYTES = _Variable("CALBACK_MAX_LINE_BYTES", f"a whole number of bytes from 1 to {2**30}", _whole(2**30))
+_ROWS_AT_ONCE = _Variable("CALBACK_ROWS_AT_ONCE", f"a whole number of rows from 1 to {10**12}", _whole(10**12))
 _UI_TOKEN = _Variable(
     "CALBACK_UI_TOKEN",
     "20 or more letters, digits, - and _, for example the output of: openssl rand -hex 32; without it each start makes "
@@ -405,6 +406,8 @@ class Settings:
     """The share of its rows above which a source may not lose them at once, unless that is accepted by name."""
     max_line_bytes: int = 64 * 1024 * 1024
     """The longest line of a JSON file that is taken."""
+    rows_at_once: int = 1_000_000
+    """Read for one statement in DuckDB: as many as a busy day has, whose memory a machine must have anyhow."""
     access_log_user_field: str = "userId"
     access_log_date_field: str = "date"
     frequent_min_days: int = 3
@@ -467,6 +470,7 @@ class Settings:
             expected_sources=_EXPECTED_SOURCES.of(environ, cls.expected_sources),
             max_lost_share=_MAX_LOST_SHARE.of(environ, cls.max_lost_share),
             max_line_bytes=_MAX_LINE_BYTES.of(environ, cls.max_line_bytes),
+            rows_at_once=_ROWS_AT_ONCE.of(environ, cls.rows_at_once),
             access_log_user_field=user_field,
             access_log_date_field=date_field,
             frequent_min_days=minimum,

@@ -81,6 +81,7 @@ def test_every_variable_is_read() -> None:
         CALBACK_EXPECTED_SOURCES="raw_events, raw_users",
         CALBACK_MAX_LOST_SHARE="0.2",
         CALBACK_MAX_LINE_BYTES="1000",
+        CALBACK_ROWS_AT_ONCE="250000",
         CALBACK_ACCESS_LOG_USER_FIELD="사용자 id",
         CALBACK_ACCESS_LOG_DATE_FIELD="at",
     ) == Settings(
@@ -96,6 +97,7 @@ def test_every_variable_is_read() -> None:
         expected_sources=frozenset({"raw_events", "raw_users"}),
         max_lost_share=0.2,
         max_line_bytes=1000,
+        rows_at_once=250_000,
         access_log_user_field="사용자 id",
         access_log_date_field="at",
     )
@@ -275,6 +277,7 @@ EXPECTED = {
         ["a`b", "partition", "offset"],
     ),
     "CALBACK_MAX_LINE_BYTES": ("a whole number of bytes from 1 to 1073741824", ["0", "64MB", "1e6", "1073741825"]),
+    "CALBACK_ROWS_AT_ONCE": ("a whole number of rows from 1 to 1000000000000", ["0", "-1", "1e6", "1_000_000", "1M"]),
     "FIRESTORE_EMULATOR_HOST": (
         A_HOST,
         ["localhost", ":8080", "http://127.0.0.1:8080", "127.0.0.1:", "127.0.0.1:8080/"],

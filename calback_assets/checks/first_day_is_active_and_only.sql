@@ -2,8 +2,11 @@ SELECT event_date, idle_users, repeated_users
 FROM (
   SELECT
     seen.event_date,
-    COUNTIF(activity.user_id IS NULL) AS idle_users,
-    COUNTIF(earlier.user_id IS NOT NULL OR later.user_id IS NOT NULL OR seen.user_rows > 1) AS repeated_users
+    -- People, whom the joins below repeat for each of their other days.
+    COUNT(DISTINCT IF(activity.user_id IS NULL, seen.user_id, NULL)) AS idle_users,
+    COUNT(DISTINCT IF(
+      earlier.user_id IS NOT NULL OR later.user_id IS NOT NULL OR seen.user_rows > 1, seen.user_id, NULL
+    )) AS repeated_users
   FROM (
     SELECT event_date, user_id, COUNT(*) OVER (PARTITION BY user_id) AS user_rows FROM user_first_seen
   ) AS seen

@@ -32,7 +32,7 @@ from calback_assets.sources.access_log_forms import (
     unreadable,
 )
 from calback_assets.sources.coercion import identifier
-from calback_assets.sources.data_folder import entries, named, refuse_two, sound_entries
+from calback_assets.sources.data_folder import entries, named, refuse_two, size, sound_entries
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import Facts, FileQuery
 from calback_assets.sources.json_lines import file_error
@@ -148,7 +148,7 @@ class FoundFiles(FoundLog):
     def rows(self, day: date) -> int:
         """About how many lines the day has: as many as there would be of few bytes."""
         shared = sum(tallies[day].lines for tallies in self._flat.values() if day in tallies)
-        return shared + sum(path.stat().st_size // _BYTES_A_LINE for path in self._of_day.get(day, ()))
+        return shared + sum(size(path) // _BYTES_A_LINE for path in self._of_day.get(day, ()))
 
     def read(self, stretch: Stretch) -> FileQuery:
         """The app opens of these days as `raw_access_log`.

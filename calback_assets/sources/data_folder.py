@@ -127,6 +127,14 @@ def pattern(path: Path) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", str(path))
 
 
+def size(path: Path) -> int:
+    """The bytes of a file; none of one that has gone meanwhile, which is told when it is read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
 def _files(
     folder: Path,
     parts: tuple[str, ...],

@@ -28,7 +28,7 @@ from calback_assets.sources.coercion import (
     object_size,
 )
 from calback_assets.sources.copies import Copy
-from calback_assets.sources.data_folder import named, pattern, refuse_two, sound_entries
+from calback_assets.sources.data_folder import named, pattern, refuse_two, size, sound_entries
 from calback_assets.sources.explain import explanation
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4 import (
@@ -150,7 +150,7 @@ class FoundFiles(FoundExport[Files]):
 
     def rows(self, day: date) -> int:
         """About how many events the date's own files hold: as many as lines of few bytes would be."""
-        return sum(path.stat().st_size // _bytes_a_row(path) for path in self.of_date(day) or ())
+        return sum(size(path) // _bytes_a_row(path) for path in self.of_date(day) or ())
 
     def read(self, stretch: Stretch) -> FileQuery:
         """The events of these days as `raw_events`.
@@ -255,7 +255,7 @@ def _is_parquet(path: Path) -> bool:
 
 
 def _modified(files: Files) -> tuple[int, ...]:
-    return tuple(path.stat().st_mtime_ns for path in files)
+    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in files)
 
 
 def _is_avro(path: Path) -> bool:

@@ -364,12 +364,7 @@ class BigQuerySession(Session):
         stale = own + others
         if stale:
             self._ledger.mark_stale(" OR ".join(stale), cause, purpose)
-        try:
-            job = self._publish(table, _merge(table, sql, stretch), purpose, parameters)
-        except ContractError as error:
-            if _FOREIGN_DAY not in str(error):
-                raise
-            raise ContractError(self._foreign_day(table, statement.sql, stretch)) from None
+        job = self._publish(table, sql, stretch, purpose, parameters)
         after = self._digests(table, table.name, these, is_count=not is_watched_here)
         changed = [day for day in stretch.days if before.get(day) != after.get(day)]
         if stale and is_watched_here and len(changed) < len(stretch.days):
@@ -407,7 +402,7 @@ class BigQuerySession(Session):
             )
             ((stored, gone, read),) = counts.result(retry=self._jobs.retry)
             refuse_too_many_gone(table, stored, gone, read, max_lost_share)
-        job = self._publish(table, _merge_snapshot(table, sql), Purpose(run_id, table.name, "", "publish"), parameters)
+        job = self._publish(table, sql, None, Purpose(run_id, table.name, "", "publish"), parameters)
         if erasure.is_overtaken():
             erasure.erase_again()
         row_count = self._count(table)  # With the rows that stay, marked.
@@ -457,24 +452,42 @@ class BigQuerySession(Session):
         return BigQueryErasure(self, self._jobs, self._ledger, self._subjects, self._dependents, run_id)
 
     def _publish(
-        self, table: Table, merge: str, purpose: Purpose, parameters: Sequence[QueryParameter]
+        self,
+        table: Table,
+        sql: str,
+        stretch: Stretch | None,
+        purpose: Purpose,
+        parameters: Sequence[QueryParameter],
     ) -> bigquery.QueryJob:
+        """Replace a stretch of days, or a snapshot, by the rows of a query.
+
+        Raises:
+            ContractError: a guard of ours has found a row that breaks the contract.
+        """
         try:
-            return self._jobs.query(merge, purpose, parameters)
+            return self._jobs.query(
+                _merge(table, sql, stretch) if stretch else _merge_snapshot(table, sql), purpose, parameters
+            )
         except exceptions.GoogleAPICallError as error:
-            own = re.search(rf"{_MARK}([^.]*)\.", str(error))
+            own = re.search(rf"{_MARK}(\w+): ([^.]*)\.", str(error))
             if own is None:
                 raise
-        raise ContractError(f"{table.name}.{own[1]}; nothing was written")
+        column, problem = own.groups()
+        if stretch:
+            problem = self._on_day(column, problem, sql, stretch, parameters)
+        raise ContractError(f"{table.name}.{column}: {problem}; nothing was written")
 
-    def _foreign_day(self, table: Table, sql: str, stretch: Stretch) -> str:
-        (found,) = self.records(
-            f"SELECT MIN({EVENT_DATE}) AS foreign_day, COUNT(*) AS n FROM ({sql}) WHERE NOT ({during(stretch)})"
-        )
-        return (
-            f"{table.name}.{EVENT_DATE}: {found['n']} rows lie outside the partition {stretch} that is written, for "
-            f"example {found['foreign_day']}; nothing was written"
-        )
+    def _on_day(
+        self, column: str, problem: str, sql: str, stretch: Stretch, parameters: Sequence[QueryParameter]
+    ) -> str:
+        """What a guard has found, with the first of the days on which the query's rows are so."""
+        is_foreign = problem == _FOREIGN_DAY
+        is_broken = f"NOT ({during(stretch)})" if is_foreign else f"{_quoted(column)} IS NULL AND {during(stretch)}"
+        job = self._jobs.query(f"SELECT MIN({EVENT_DATE}), COUNT(*) FROM ({sql}) WHERE {is_broken}", READ, parameters)
+        ((day, count),) = job.result(retry=self._jobs.retry)
+        if is_foreign:
+            return f"{count} rows lie outside the partition {stretch} that is written, for example {day}"
+        return f"{problem} on {day}" if day else problem
 
     def _digests(
         self,
@@ -561,16 +574,15 @@ def _guarded(table: Table, sql: str, stretch: Stretch | None) -> str:
 def _guard(column: Column, stretch: Stretch | None) -> str:
     name, value = _quoted(column.name), _quoted(column.name)
     if column.required:
-        on_day = "''" if stretch is None else f"IFNULL(CONCAT(' on ', CAST({EVENT_DATE} AS STRING)), '')"
-        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column', on_day)})"
+        value = f"IFNULL({value}, {_failure(column, 'NULL in a required column')})"
     if column.name == EVENT_DATE and stretch is not None:
         foreign = _failure(column, _FOREIGN_DAY)
         value = f"IF(NOT ({during(stretch)}), {foreign}, {value})"
     return f"{value} AS {name}"
 
 
-def _failure(column: Column, problem: str, more: str = "''") -> str:
-    return f"CAST(ERROR(CONCAT('{_MARK}{column.name}: {problem}', {more}, '.')) AS {column.type})"
+def _failure(column: Column, problem: str) -> str:
+    return f"CAST(ERROR('{_MARK}{column.name}: {problem}.') AS {column.type})"
 
 
 def _quoted(name: str) -> str:

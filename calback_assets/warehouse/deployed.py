@@ -18,7 +18,12 @@ def warehouse_of(settings: Settings, dependents: Dependents | None = None) -> Wa
             none.
     """
     if settings.bigquery is None:
-        return DuckDBWarehouse(settings.duckdb_path, dependents, pseudonym_key=settings.pseudonym_key)
+        return DuckDBWarehouse(
+            settings.duckdb_path,
+            dependents,
+            pseudonym_key=settings.pseudonym_key,
+            rows_at_once=settings.rows_at_once,
+        )
     # Google's libraries take a second to import, which the local deployment need not pay.
     from calback_assets.warehouse.bigquery import BigQueryWarehouse
     from calback_assets.warehouse.bigquery_jobs import Limits, resource_of

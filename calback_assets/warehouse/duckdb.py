@@ -21,7 +21,7 @@ from sqlglot import exp
 
 from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
-from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.sources.coercion import identifier
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
@@ -55,8 +55,6 @@ LOCK_TIMEOUT_SECONDS = 10.0
 _GLANCE_SECONDS = 1.0
 """How long somebody waits who only looks."""
 
-ROWS_AT_ONCE = 1_000_000
-"""Read for one statement: as many as a busy day has, whose memory a machine must have anyhow."""
 _DAYS_AT_ONCE = 366
 _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 500_000
@@ -85,6 +83,7 @@ class DuckDBWarehouse(Warehouse):
         dependents: Dependents | None = None,
         lock_timeout_seconds: float = LOCK_TIMEOUT_SECONDS,
         pseudonym_key: bytes = DEVELOPMENT_KEY,
+        rows_at_once: int = Settings.rows_at_once,
     ) -> None:
         """Name the file; nothing is opened.
 
@@ -94,11 +93,13 @@ class DuckDBWarehouse(Warehouse):
                 day marks the days that it made stale.
             lock_timeout_seconds: how long to wait for another process to let go of the file.
             pseudonym_key: the secret of keyed hashes, under which the suppression list knows people.
+            rows_at_once: how many may be read for the days that are written together; a day is never split.
         """
         self.path = path
         self._dependents = dependents or {}
         self._lock_timeout_seconds = lock_timeout_seconds
         self._subjects = Subjects(pseudonym_key)
+        self._at_once = AtOnce(_DAYS_AT_ONCE, rows_at_once)
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
         self._is_unpurged = False
 
@@ -155,7 +156,7 @@ class DuckDBWarehouse(Warehouse):
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
                     "SET enable_progress_bar = false"
                 )
-                session = DuckDBSession(connection, self.path, self._dependents, self._subjects)
+                session = DuckDBSession(connection, self.path, self._dependents, self._subjects, self._at_once)
                 if not read_only:
                     session.prepare()
                 yield session
@@ -341,7 +342,6 @@ class DuckDBSession(Session):
     """One open connection to the file."""
 
     failures = (duckdb.Error,)
-    at_once = AtOnce(_DAYS_AT_ONCE, ROWS_AT_ONCE)
 
     def __init__(
         self,
@@ -349,8 +349,10 @@ class DuckDBSession(Session):
         path: Path,
         dependents: Dependents,
         subjects: Subjects | None = None,
+        at_once: AtOnce | None = None,
     ) -> None:
         """Wrap an open connection to the file."""
+        self.at_once = at_once or AtOnce(_DAYS_AT_ONCE, Settings.rows_at_once)
         self._subjects = subjects or Subjects(DEVELOPMENT_KEY)
         self._path = path
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Whatever the order in which days are built and rebuilt, the tables are those of one chronological build.
+"""Whatever the order in which days are built and rebuilt, and how many at once, the tables are those of days in order.
 
 The random worlds go through the code that writes, below Dagster: a Dagster run would take most of their time. The
 directed ones at the end are real runs.
@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.sql_asset import dependents
-from calback_assets.checks import CHECKS
-from calback_assets.days import stretches
+from calback_assets.checks import CHECKS, _violations
+from calback_assets.days import Stretch, stretches
 from calback_assets.partitions import daily_partitions
 from calback_assets.tables import TABLES, Table
 from calback_assets.warehouse.duckdb import DuckDBSession
 from calback_assets.warehouse.io_manager import Output, _Write
 from calback_assets.warehouse.output import Query
+from calback_assets.warehouse.warehouse import AtOnce
 from calback_assets_tests.assets import oracle
 from calback_assets_tests.assets.given import (
     CALENDAR,
@@ -35,7 +36,6 @@ from calback_assets_tests.assets.given import (
     arrow,
     at,
     event,
-    filled,
     insert,
     opened,
 )
@@ -70,8 +70,7 @@ class Happening:
 
 
 Input = Mapping[date, Happening]
-Stretch = tuple[date, date]
-Run = tuple[Stretch, Input]
+Run = tuple[Stretch, Input, AtOnce]
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,9 @@ class Builds:
 
     def run(self, given: Input, stretch: Stretch, last_table: str = "frequent_users") -> None:
         """Write the days of the stretch in every table, in the order of the graph, up to the one named."""
-        first, last = stretch
         rows: dict[str, list[Row]] = {"raw_events": [], "raw_access_log": []}
         for day, happening in given.items():
-            if first <= day <= last:
+            if day in stretch:
                 for name, found in happening.raw(day).items():
                     rows[name] += found
         for table in TABLES.values():
@@ -95,20 +93,15 @@ class Builds:
                     run_id="a run",
                     resources=_resources(),
                     asset_partitions_def=PARTITIONS,
-                    asset_partition_key_range=PartitionKeyRange(str(first), str(last)),
+                    asset_partition_key_range=PartitionKeyRange(str(stretch.first), str(stretch.last)),
                 )
                 _Write(context, self.session, table, CALENDAR).run(_output(table, rows))
             if table.name == last_table:
                 return
 
-    def violations(self, days: Sequence[date]) -> list[tuple[object, ...]]:
+    def violations(self, days: Sequence[date]) -> list[str]:
         """What the checks find on these days."""
-        return [
-            (check.name, *found)
-            for check in CHECKS
-            for day in days
-            for found in self.session.execute(filled(check.model, str(day), {}))
-        ]
+        return [found for check in CHECKS for found in _violations(self.session, check.model, CALENDAR, days)]
 
     def activity(self) -> dict[date, frozenset[str]]:
         """Who is active on each built day."""
@@ -164,22 +157,21 @@ HAPPENINGS = st.one_of(
     st.builds(Happening, opens=OPENS),
     st.just(Happening()),
 )
+AT_ONCE = st.sampled_from((AtOnce(1), AtOnce(2), AtOnce(366, rows=4), AtOnce(366), AtOnce(366)))
 # Days that lie 1, 5, 28 to 31 and more days apart from each other, over 80 days and the ends of two months.
 STARTS = (0, 1, 6, 28, 30, 31, 59, 60, 79)
 
 
 @st.composite
 def runs(draw: st.DrawFn) -> list[Run]:
-    """Ranges to build in this order, each with what the sources say of its days by then; some are built again."""
+    """Ranges to build in this order, each with what the sources say of its days by then; some are built again.
+
+    How many days are written at once, of the range and of those that it makes stale, is drawn, too.
+    """
     found: list[Run] = []
     for start in [*draw(st.permutations(STARTS))[:4], *draw(st.lists(st.sampled_from(STARTS), min_size=1, max_size=2))]:
-        days = [nth(start + age) for age in range(draw(st.integers(1, 2)))]
-        found.append(
-            (
-                (days[0], days[-1]),
-                {day: draw(HAPPENINGS) for day in days},
-            )
-        )
+        stretch = Stretch(nth(start), nth(start + draw(st.integers(0, 3))))
+        found.append((stretch, {day: draw(HAPPENINGS) for day in stretch.days}, draw(AT_ONCE)))
     return found
 
 
@@ -205,13 +197,16 @@ DOCUMENTS = st.fixed_dictionaries(
 
 def check_any_order(order: list[Run], documents: Mapping[str, list[Row]]) -> None:
     final: dict[date, Happening] = {}
-    with empty(documents) as built, empty(documents) as chronological:
-        for stretch, given_then in order:
+    with empty(documents) as built, empty(documents) as by_days:
+        for stretch, given_then, at_once in order:
+            built.session.at_once = at_once
             built.run(given_then, stretch)
             final.update(given_then)
-        for stretch in stretches(sorted(final)):
-            chronological.run(final, stretch)
-        assert contents(built.session) == contents(chronological.session)
+        by_days.session.at_once = AtOnce(1)
+        for stretch in stretches(final):
+            by_days.run(final, stretch)
+        assert contents(built.session) == contents(by_days.session)
+        built.session.at_once = AtOnce(366)
         assert built.violations(sorted(final)) == []
         check_against_oracle(built)
 
@@ -233,7 +228,7 @@ def check_against_oracle(built: Builds) -> None:
 # Without shrinking, which would take minutes on a failure: the example is small as it is.
 @settings(derandomize=True, database=None, deadline=None, max_examples=6, phases=[Phase.generate])
 @given(runs(), DOCUMENTS)
-def test_any_ranges_in_any_order_end_in_the_tables_of_a_chronological_build(
+def test_any_ranges_in_any_order_and_stretches_end_in_the_tables_of_a_build_by_days(
     order: list[Run], documents: dict[str, list[Row]]
 ) -> None:
     check_any_order(order, documents)
@@ -243,14 +238,14 @@ def test_any_ranges_in_any_order_end_in_the_tables_of_a_chronological_build(
 @pytest.mark.timeout(1800)
 @settings(derandomize=True, database=None, deadline=None, max_examples=20)
 @given(runs(), DOCUMENTS)
-def test_many_more_ranges_in_any_order_end_in_the_tables_of_a_chronological_build(
+def test_many_more_ranges_in_any_order_and_stretches_end_in_the_tables_of_a_build_by_days(
     order: list[Run], documents: dict[str, list[Row]]
 ) -> None:
     check_any_order(order, documents)
 
 
 def alone(offset: int) -> Stretch:
-    return nth(offset), nth(offset)
+    return Stretch.on(nth(offset))
 
 
 def tapped(*users: str) -> Happening:
@@ -293,10 +288,10 @@ def test_a_rebuild_that_takes_away_a_users_first_day_moves_the_user_to_the_next(
 
 def test_a_range_that_takes_a_user_from_several_days_at_once_moves_them_past_all_of_them() -> None:
     with empty() as built:
-        built.run({nth(offset): tapped("ann") for offset in range(4)}, (nth(0), nth(3)))
-        built.run({}, (nth(0), nth(2)))
+        built.run({nth(offset): tapped("ann") for offset in range(4)}, Stretch(nth(0), nth(3)))
+        built.run({}, Stretch(nth(0), nth(2)))
         assert first_days(built) == {"ann": 3}
-        built.run({nth(1): tapped("ann")}, (nth(0), nth(3)))
+        built.run({nth(1): tapped("ann")}, Stretch(nth(0), nth(3)))
         assert first_days(built) == {"ann": 1}
 
 
@@ -321,11 +316,11 @@ def test_what_a_crashed_run_left_stale_is_repaired_by_a_later_run_of_other_days(
     days = {nth(offset): before for offset in (0, 5)}
     with empty() as built, empty() as chronological:
         for day in (nth(0), nth(5)):
-            built.run(days, (day, day))
+            built.run(days, Stretch.on(day))
         built.run({nth(0): after}, alone(0), last_table)  # and then the process dies
         built.run({nth(79): before}, alone(79))
         for day in (final := {**days, nth(0): after, nth(79): before}):
-            chronological.run(final, (day, day))
+            chronological.run(final, Stretch.on(day))
         assert contents(built.session) == contents(chronological.session)
 
 

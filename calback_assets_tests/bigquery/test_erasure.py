@@ -62,7 +62,7 @@ def sent(emulator: Emulator) -> list[Sent]:
         names = ", ".join(f"export.`{name}`" for name in EXPORT.column_names)
         read = Statement(f"SELECT {names} FROM {EXPORT.name} WHERE event_date = DATE '{LATER}'", is_from_outside=True)
         with warehouse.opened(DEPENDENTS).session() as session:
-            assert session.replace_days(RAW_EVENTS, Stretch.on(LATER), read, "later").row_count == 0
+            assert session.replace_days(RAW_EVENTS, Stretch.on(LATER), read, "later").row_counts == {LATER: 0}
             assert session.suppressed({"new-phone"}) == {"new-phone"}
     return found
 

@@ -1,4 +1,4 @@
-"""A run that is killed at any request of its write leaves its partition all old or all new, and the next run mends all.
+"""A run that is killed at any request of its write leaves its days all old or all new, and the next run mends all.
 
 The child is a process of its own, and the proxy holds back one answer, so that it dies while it waits for it: the
 emulator has done what the request asked for. Children come from a fork server that has imported everything.
@@ -8,6 +8,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from datetime import timedelta
 from multiprocessing.context import ForkServerContext
 
 import pandas as pd
@@ -24,24 +25,24 @@ from calback_assets_tests.bigquery.proxy import FaultProxy, SlowAnswer
 from calback_assets_tests.warehouse.emulated import LOCATION, EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import CALENDAR, DAY, asset_of, metrics, run
 
-PEOPLE = 3
+DAYS = [DAY, DAY + timedelta(days=1), DAY + timedelta(days=2)]
 HELD = SlowAnswer(60)
 """Longer than any test: the child is dead before."""
 
 
 def write(url: str, project: str, generation: int) -> None:
-    """Runs in the child: one materialization of the day, whose rows say which generation they are of."""
+    """Runs in the child: one materialization of a stretch, whose rows say which generation they are of."""
     os.environ[EMULATOR_HOST] = url
     resource = EmulatedBigQuery(project=project, location=LOCATION)
     io_manager = WarehouseIOManager(BigQueryWarehouse(resource, "calback"), CALENDAR)
-    rows = [metrics(dau=generation)] * PEOPLE
+    rows = [metrics(day, dau=generation) for day in DAYS]
     with DagsterInstance.ephemeral() as instance:
         made = asset_of(DAILY_ACTIVE_USERS, lambda: pd.DataFrame(rows))
-        assert run(made, io_manager, instance, (DAY,)).success
+        assert run(made, io_manager, instance, DAYS).success
 
 
 class Victim:
-    """A partition, and the children that write it."""
+    """Partitions, and the children that write them at once."""
 
     def __init__(self, context: ForkServerContext, proxy: FaultProxy, warehouse: EmulatedWarehouse) -> None:
         self.context = context
@@ -91,8 +92,8 @@ def test_a_run_killed_at_any_request_leaves_all_old_or_all_new_and_the_next_run_
         old = victim.generations
         assert victim.write(generation, killed_at=generation) == -signal.SIGKILL
         left = victim.generations
-        assert left in (old, [generation] * PEOPLE)
+        assert left in (old, [generation] * len(DAYS))
         seen.add(left == old)
     assert seen == {True, False}
     assert victim.write(requests + 1) == 0
-    assert victim.generations == [requests + 1] * PEOPLE
+    assert victim.generations == [requests + 1] * len(DAYS)

@@ -6,8 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 from dagster import AssetCheckEvaluation, ExecuteInProcessResult
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as some
 
 from calback_assets.checks import CHECKS, _violations
+from calback_assets.days import Stretch
 from calback_assets.tables import TABLES
 from calback_assets.tables.core import USER_FIRST_SEEN
 from calback_assets.warehouse.warehouse import AtOnce
@@ -145,6 +148,46 @@ def test_every_day_of_a_long_run_is_checked_and_told_in_order_and_no_other(monke
         monkeypatch.setattr(session, "at_once", AtOnce(10))
         found = list(_violations(session, BY_NAME["windows_are_nested"].model, CALENDAR, days))
     assert found == [f"event_date {at}, dau 9, wau 3, mau 3" for at in wrong]
+
+
+CHECKED = Stretch(date(2024, 2, 28), date(2024, 3, 2))
+ANY_DAY = some.sampled_from([day("2024-01-30"), *CHECKED.days, day("2024-03-03")])
+ANYBODY, FEW = some.sampled_from(("ann", "bob")), some.integers(0, 2)
+
+
+def any_rows(key: tuple[str, ...], **columns: some.SearchStrategy[object]) -> some.SearchStrategy[list[Row]]:
+    """Rows, right or wrong, with no key twice."""
+    drawn = some.fixed_dictionaries({"event_date": ANY_DAY, **columns})
+    return some.lists(drawn, max_size=6, unique_by=lambda row: tuple(row[name] for name in key))
+
+
+DAY_AND_USER = ("event_date", "user_id")
+ANY_TABLES = some.fixed_dictionaries(
+    {
+        "unified_events": any_rows(
+            ("event_date", "event_id"), event_id=some.sampled_from("abcd"), is_activity=some.booleans()
+        ),
+        "user_daily_activity": any_rows(DAY_AND_USER, user_id=ANYBODY, events=FEW),
+        "user_first_seen": any_rows(DAY_AND_USER, user_id=ANYBODY),
+        "daily_active_users": any_rows(
+            ("event_date",),
+            **dict.fromkeys(("dau", "wau", "mau", "new_users", "identified_users", "anonymous_users"), FEW),
+        ),
+        "frequent_users": any_rows(DAY_AND_USER, user_id=ANYBODY, active_days_30d=FEW, active_days_mtd=FEW),
+    }
+)
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=25, phases=[Phase.generate])
+@given(ANY_TABLES)
+def test_a_check_of_several_days_at_once_finds_what_it_finds_day_by_day(tables: Tables) -> None:
+    with warehouse(tables) as session, pytest.MonkeyPatch.context() as patch:
+        for check in CHECKS:
+            found = []
+            for days in (1, 366):
+                patch.setattr(session, "at_once", AtOnce(days))
+                found.append(list(_violations(session, check.model, CALENDAR, CHECKED.days)))
+            assert found[0] == found[1], check.name
 
 
 @dataclass(frozen=True)

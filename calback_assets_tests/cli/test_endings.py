@@ -67,7 +67,8 @@ def test_a_run_interrupted_at_any_moment_says_so_and_the_next_one_finishes(
 
 def test_what_is_said_to_be_written_is(tmp_path: Path, undisturbed: Undisturbed) -> None:
     warehouse = tmp_path / "warehouse.duckdb"
-    terminal = Terminal(environment(undisturbed.data, warehouse))
+    # One day at a time, so that there is something left to interrupt.
+    terminal = Terminal(environment(undisturbed.data, warehouse) | {"CALBACK_ROWS_AT_ONCE": "1"})
     at_work = Press(0, CTRL_C, once="raw_events 2024")
     said = re.fullmatch(
         r"interrupted; written: (?:(?:2024-01-01 to )?(2024-01-0\d) of raw_events|1 of 1 tables); run the same command "

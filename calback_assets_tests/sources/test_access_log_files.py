@@ -56,6 +56,40 @@ def test_rows_of_all_files_of_the_day_are_read_with_their_copies(tmp_path: Path)
     assert AccessLogFiles(tmp_path, SEOUL).look(DAY).read(Stretch.on(DAY)).facts[DAY] == {"files": 2}
 
 
+def test_days_that_are_read_at_once_have_the_rows_and_facts_that_each_has_alone(tmp_path: Path) -> None:
+    stretch = Stretch(DAY, date(2024, 3, 17))
+    write_lines(tmp_path / "date=2024-03-13" / "a.jsonl", [{"userId": "before"}])
+    write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [{"userId": "u1", "date": "2024-03-14", "offset": 1}, "{"])
+    write_lines(tmp_path / "DATE=2024-03-15" / "a.csv", ["userId,date", "u2,", "u3,2024-03-15"])
+    write_lines(tmp_path / "DATE=2024-03-15" / "b.jsonl.gz", [{"userId": "u2"}])
+    write_lines(tmp_path / "date=2024-03-18" / "a.jsonl", [{"userId": "after"}])
+    # A file of many days, whose times are those of another zone: the last is of the 17th in ours.
+    write_lines(
+        tmp_path / "all.jsonl",
+        [
+            {"userId": f"u{hour}", "date": f"2024-03-{day}T{hour}:00:00Z"}
+            for day, hour in ((14, 16), (16, 10), (16, 16))
+        ],
+    )
+    found = AccessLogFiles(tmp_path, SEOUL).look(DAY)
+
+    alone = [found.read(Stretch.on(day)) for day in stretch.days]
+    at_once = found.read(stretch)
+
+    def key(row: dict[str, Any]) -> tuple[date, str]:
+        return row["event_date"], row["user_id"]
+
+    expected = [row for query in alone for row in rows(query, RAW_ACCESS_LOG)]
+    assert sorted(rows(at_once, RAW_ACCESS_LOG), key=key) == sorted(expected, key=key)
+    assert sorted(map(key, expected)) == [
+        (DAY, "u1"),
+        *((date(2024, 3, 15), user) for user in ("u16", "u2", "u2", "u3")),
+        (date(2024, 3, 16), "u10"),
+        (date(2024, 3, 17), "u16"),
+    ]
+    assert at_once.facts == {day: facts for query in alone for day, facts in query.facts.items()}
+
+
 def test_a_user_id_keeps_its_digits_and_its_text(tmp_path: Path) -> None:
     ids = [0, -1, 2**63, 10**25, "0", "007", "1.5", 'a "quoted" \\ id', "사용자", "null"]
     write_lines(tmp_path / "date=2024-03-14" / "a.jsonl", [{"userId": id_} for id_ in ids])

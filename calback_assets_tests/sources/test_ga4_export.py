@@ -108,6 +108,22 @@ def test_each_table_of_three_is_read_in_the_constant_range_of_the_day(
         assert select.named_selects == list(RAW_EVENTS.column_names)
 
 
+def test_days_that_are_read_at_once_read_each_table_once_in_the_constant_range_of_those_it_may_hold() -> None:
+    stretch = Stretch(date(2024, 3, 30), date(2024, 4, 1))
+    dates = [stretch.first + timedelta(days=offset) for offset in (-2, -1, 0, 1, 2, 3, 4)]
+    catalog = Columns(**{f"events_{date_:%Y%m%d}": EXPORT for date_ in dates})
+    read = scans(exported(catalog, timezone="Europe/Berlin").look(DAY).read(stretch))
+    midnights = [micros(f"2024-03-{day}T{hour}:00:00") for day, hour in ((29, 23), (30, 23), (31, 22))]
+    midnights.append(micros("2024-04-01T22:00:00"))
+    assert {name[-9:-1]: bounds(select) for name, select in read.items()} == {
+        "20240329": (midnights[0], midnights[1]),
+        "20240330": (midnights[0], midnights[2]),
+        "20240331": (midnights[0], midnights[3]),
+        "20240401": (midnights[1], midnights[3]),
+        "20240402": (midnights[2], midnights[3]),
+    }
+
+
 def test_only_tables_that_exist_are_read_and_named() -> None:
     found = query(events_20240313=BARE, events_intraday_20240314=BARE)
     assert list(scans(found)) == [

@@ -206,6 +206,15 @@ def test_the_day_comes_from_the_timestamp_to_the_microsecond_whatever_table_an_e
     assert {event["event_date"] for event in read(tmp_path)} == {DAY}
 
 
+def test_a_file_that_goes_away_before_it_is_read_is_an_error_of_its_own(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "events_20240314.jsonl", [GOOD] * 100)
+    found = files(tmp_path).look(DAY)
+    assert found.rows(DAY) > 0
+    path.unlink()
+    assert found.rows(DAY) == 0
+    assert failure(found.read(Stretch.on(DAY))).startswith(f"{path}: ")
+
+
 def test_a_property_east_of_us_has_our_late_events_in_its_next_table(tmp_path: Path) -> None:
     write_lines(tmp_path / "events_20240315.jsonl", [GOOD])
     assert names(read(tmp_path)) == ["open"]
@@ -637,6 +646,49 @@ def write_extract(path: Path, rows_: list[dict[str, Any]]) -> None:
 
 
 ENDINGS = ["json", "jsonl.gz", "ndjson", "parquet", "avro"]
+
+
+CLOCKS_CHANGE = date(2024, 3, 31)
+# Hours on the days around it, whatever the zone, and the moments at which they begin in ours.
+MOMENTS = some.one_of(
+    some.integers(-60, 60).map(lambda hours: micros("2024-03-31T00:00:00") + hours * 3_600_000_000),
+    some.sampled_from(["2024-03-29T23:00:00", "2024-03-30T23:00:00", "2024-03-31T22:00:00", "2024-04-01T22:00:00"]).map(
+        micros
+    ),
+)
+
+
+@settings(max_examples=15, deadline=None, derandomize=True)
+@given(
+    moments=some.lists(MOMENTS, max_size=12),
+    kinds=some.lists(some.sampled_from(["events_{}.jsonl", "events_fresh_{}.jsonl"]), min_size=7, max_size=7),
+    before=some.integers(0, 2),
+    after=some.integers(0, 2),
+)
+def test_days_that_are_read_at_once_have_the_events_that_each_has_alone(
+    moments: list[int], kinds: list[str], before: int, after: int
+) -> None:
+    """A property whose days begin eight or nine hours after ours, and a day of ours with 23 hours."""
+    stretch = Stretch(CLOCKS_CHANGE - timedelta(days=before), CLOCKS_CHANGE + timedelta(days=after))
+    of_table: dict[date, list[dict[str, Any]]] = {}
+    for number, moment in enumerate(moments):
+        told = datetime.fromtimestamp(moment / 1_000_000, ZoneInfo("America/Los_Angeles")).date()
+        event = {"event_timestamp": moment, "event_name": str(number)}
+        of_table.setdefault(told, []).append(event)
+    with tempfile.TemporaryDirectory() as name:
+        for table, events in of_table.items():
+            write_lines(Path(name) / kinds[table.toordinal() % 7].format(f"{table:%Y%m%d}"), events)
+        found = files(Path(name), "Europe/Berlin").look(stretch.first)
+        alone = [found.read(Stretch.on(day)) for day in stretch.days]
+        at_once = found.read(stretch)
+        expected = [event for query in alone for event in rows(query, RAW_EVENTS)]
+        in_order = sorted(rows(at_once, RAW_EVENTS), key=lambda event: event["event_name"])
+    assert in_order == sorted(expected, key=lambda event: event["event_name"])
+    assert at_once.facts == {day: facts for query in alone for day, facts in query.facts.items()}
+    ours = [datetime.fromtimestamp(moment / 1_000_000, ZoneInfo("Europe/Berlin")).date() for moment in moments]
+    assert {event["event_name"]: event["event_date"] for event in in_order} == {
+        str(number): day for number, day in enumerate(ours) if day in stretch
+    }
 
 
 @settings(max_examples=5, deadline=None, derandomize=True)

@@ -163,6 +163,34 @@ def put(session: DuckDBSession, table: Table, day: date, *numbers: int, run_id: 
     return session.replace_days(table, Stretch.on(day), Statement(sql), run_id).row_counts[day]
 
 
+def test_a_reader_beside_a_writer_sees_all_days_of_a_stretch_old_or_all_new(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[str, list[int]]] = []
+    execute = DuckDBSession.execute
+
+    def watched(session: DuckDBSession, sql: str) -> list[tuple[object, ...]]:
+        result = execute(session, sql)
+        numbers = beside.execute("SELECT number FROM calback.things ORDER BY event_date").fetchall()
+        seen.append((sql.split(" ")[0], [number for (number,) in numbers]))
+        return result
+
+    stretch = Stretch(DAY, DAY + timedelta(days=2))
+
+    def write(session: DuckDBSession, number: int) -> None:
+        rows = " UNION ALL ".join(f"SELECT DATE '{day}' AS event_date, {number} AS number" for day in stretch.days)
+        session.replace_days(THINGS, stretch, Statement(rows), "run")
+
+    with DuckDBWarehouse(path).session() as session, duckdb.connect(str(path)) as beside:
+        session.ensure(THINGS)
+        write(session, 1)
+        monkeypatch.setattr(DuckDBSession, "execute", watched)
+        write(session, 2)
+
+    assert [statement for statement, numbers in seen if numbers == [2, 2, 2]] == ["COMMIT"]
+    assert [numbers for statement, numbers in seen if statement != "COMMIT"] == [[1, 1, 1]] * (len(seen) - 1)
+
+
 def changed(*columns: Column) -> Table:
     return replace(THINGS, declared=columns)
 

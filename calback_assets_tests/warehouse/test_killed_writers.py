@@ -28,13 +28,13 @@ from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
 from calback_assets.warehouse.warehouse import Statement
 
 TIMES = 20
-DAY, OTHER_DAY = date(2024, 1, 10), date(2024, 1, 11)
+STRETCH, OTHER_DAY = Stretch(date(2024, 1, 10), date(2024, 1, 12)), date(2024, 1, 13)
 # A window beyond the day makes the write take fingerprints and mark what it made stale.
 DEPENDENTS = {USER_DAILY_ACTIVITY.name: [(DAILY_ACTIVE_USERS.name, trailing(31)), ("nobody", SAME_DAY)]}
 LEDGER = "calback.partition_ledger"
-DAY_STAGES = (
+STRETCH_STAGES = (
     "BEGIN",
-    "SELECT COUNT(*), SUM",
+    "SELECT event_date, COUNT(*), SUM",
     "DELETE FROM calback.user_daily_activity",
     "INSERT INTO calback.user_daily_activity",
     f"DELETE FROM {LEDGER}",
@@ -55,15 +55,21 @@ SNAPSHOT_STAGES = (
 SMALL, LARGE = 40, 20_000
 
 
-def write_day(session: DuckDBSession, generation: int, rows: int) -> None:
-    """A day whose every row says which generation it is of."""
+def write_stretch(session: DuckDBSession, generation: int, rows: int) -> None:
+    """Days whose every row says which generation it is of."""
     at = "TIMESTAMPTZ '2024-01-10 00:00:00+00'"
+    days = ", ".join(f"(DATE '{day}')" for day in STRETCH.days)
     sql = (
-        f"SELECT DATE '{DAY}' AS event_date, 'u' || i AS user_id, FALSE AS is_anonymous, {generation} AS events, "
+        f"SELECT event_date, 'u' || i AS user_id, FALSE AS is_anonymous, {generation} AS events, "
         f"0 AS sessions, 0 AS app_opens, 0 AS meetings_created, {at} AS first_event_at, {at} AS last_event_at, "
-        f"NULL AS actions FROM range({rows + generation % 3}) AS numbers(i)"
+        f"NULL AS actions FROM range({a_day(generation, rows)}) AS numbers(i), (VALUES {days}) AS days(event_date)"
     )
-    session.replace_days(USER_DAILY_ACTIVITY, Stretch.on(DAY), Statement(sql), f"run-{generation}")
+    session.replace_days(USER_DAILY_ACTIVITY, STRETCH, Statement(sql), f"run-{generation}")
+
+
+def a_day(generation: int, rows: int) -> int:
+    """How many of about so many rows each day has."""
+    return rows // len(STRETCH.days) + generation % 3
 
 
 def write_snapshot(session: DuckDBSession, generation: int, rows: int) -> None:
@@ -88,7 +94,7 @@ class State:
     ledger: list[tuple[Any, ...]]
 
 
-def look_at_day(session: DuckDBSession) -> State:
+def look_at_stretch(session: DuckDBSession) -> State:
     rows = session.execute(
         "SELECT event_date, events, COUNT(*) FROM calback.user_daily_activity GROUP BY ALL ORDER BY ALL"
     )
@@ -103,20 +109,20 @@ def look_at_snapshot(session: DuckDBSession) -> State:
     return State(rows[0][1], rows, session.execute(f"SELECT * FROM {LEDGER}"))
 
 
-def day_of(generation: int, rows: int, *, is_new: bool) -> State:
-    """All rows of a generation, with the ledger that goes with them."""
-    count = rows + generation % 3
+def stretch_of(generation: int, rows: int, *, is_new: bool) -> State:
+    """All rows of a generation, on all days, with the ledger that goes with them."""
+    count = a_day(generation, rows)
     return State(
         generation,
-        [(DAY, generation, count), (OTHER_DAY, -1, rows)],
+        [*((day, generation, count) for day in STRETCH.days), (OTHER_DAY, -1, rows // len(STRETCH.days))],
         [
             (DAILY_ACTIVE_USERS.name, OTHER_DAY, 1, "run", is_new),
-            (USER_DAILY_ACTIVITY.name, DAY, count, f"run-{generation}", False),
+            *((USER_DAILY_ACTIVITY.name, day, count, f"run-{generation}", False) for day in STRETCH.days),
         ],
     )
 
 
-def snapshot_of(generation: int, rows: int, *, is_new: bool) -> State:  # noqa: ARG001 - as for a day
+def snapshot_of(generation: int, rows: int, *, is_new: bool) -> State:  # noqa: ARG001 - as for days
     """All documents of a generation but one, which has its row from the generation before."""
     lost = generation % rows
     there = (True, generation, rows - 1, "u1" if lost == 0 else "u0", rows - 1)
@@ -162,7 +168,7 @@ class Kind:
     stages: tuple[str, ...]
 
 
-PARTITION = Kind(USER_DAILY_ACTIVITY, write_day, look_at_day, day_of, DAY_STAGES)
+PARTITIONS = Kind(USER_DAILY_ACTIVITY, write_stretch, look_at_stretch, stretch_of, STRETCH_STAGES)
 SNAPSHOT = Kind(RAW_USERS, write_snapshot, look_at_snapshot, snapshot_of, SNAPSHOT_STAGES)
 
 
@@ -180,10 +186,11 @@ class Victim:
             # Twice, so that the snapshot has lost a document.
             for generation in (0, 1):
                 kind.write(session, generation, rows)
-            if kind is PARTITION:
+            if kind is PARTITIONS:
                 session.execute(
                     f"INSERT INTO calback.user_daily_activity BY NAME SELECT * REPLACE (DATE '{OTHER_DAY}' AS "
-                    f"event_date, -1 AS events) FROM calback.user_daily_activity LIMIT {rows}"
+                    f"event_date, -1 AS events) FROM calback.user_daily_activity "
+                    f"LIMIT {rows // len(STRETCH.days)}"
                 )
                 session.execute(f"INSERT INTO {LEDGER} VALUES ('daily_active_users', '{OTHER_DAY}', 1, 'run', FALSE)")
 
@@ -237,15 +244,15 @@ def victim(request: pytest.FixtureRequest, processes: ForkServerContext, tmp_pat
 
 def both(rows: int) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(
-        "victim", [(PARTITION, rows), (SNAPSHOT, rows)], indirect=True, ids=["partition", "snapshot"]
+        "victim", [(PARTITIONS, rows), (SNAPSHOT, rows)], indirect=True, ids=["stretch", "snapshot"]
     )
 
 
 @pytest.mark.parametrize(
     ("victim", "stage"),
-    [((kind, SMALL), stage) for kind in (PARTITION, SNAPSHOT) for stage in kind.stages],
+    [((kind, SMALL), stage) for kind in (PARTITIONS, SNAPSHOT) for stage in kind.stages],
     indirect=["victim"],
-    ids=[f"partition-{stage}" for stage in DAY_STAGES] + [f"snapshot-{stage}" for stage in SNAPSHOT_STAGES],
+    ids=[f"stretch-{stage}" for stage in STRETCH_STAGES] + [f"snapshot-{stage}" for stage in SNAPSHOT_STAGES],
 )
 def test_a_writer_killed_before_a_statement_leaves_all_old(victim: Victim, stage: str) -> None:
     """Just after a statement is just before the next: the file does not change between them."""

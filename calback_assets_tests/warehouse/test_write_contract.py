@@ -17,7 +17,7 @@ from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, Tab
 
 from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, SourceError
-from calback_assets.partitions import SAME_DAY
+from calback_assets.partitions import SAME_DAY, trailing
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
@@ -251,6 +251,9 @@ def test_a_day_of_a_range_without_rows_becomes_empty(desk: Desk, shape: Shape) -
     assert result.success
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == [metrics(FIVE_DAYS[0])]
     assert [metadata(result, day)["row_count"] for day in FIVE_DAYS] == [1, 0, 0, 0, 0]
+    assert [(row["event_date"], row["row_count"]) for row in desk.warehouse.ledger()] == [
+        (day, int(day == FIVE_DAYS[0])) for day in FIVE_DAYS
+    ]
 
 
 @shapes
@@ -270,7 +273,7 @@ def test_a_failure_on_the_last_of_five_days_names_it_and_leaves_all_five_old(des
     assert desk.warehouse.ledger() == told
 
 
-@in_python
+@shapes
 def test_a_foreign_day_in_a_range_stops_the_range_before_its_first_day(desk: Desk, shape: Shape) -> None:
     old = [metrics(day, dau=1) for day in FIVE_DAYS]
     desk.write(DAILY_ACTIVE_USERS, old, shape, FIVE_DAYS)
@@ -279,8 +282,8 @@ def test_a_foreign_day_in_a_range_stops_the_range_before_its_first_day(desk: Des
     message = error_of(desk.write(DAILY_ACTIVE_USERS, new, shape, FIVE_DAYS))
 
     assert message == (
-        "ContractError: daily_active_users.event_date: rows lie outside the partition 2024-01-10 to 2024-01-14 that is "
-        "written, for example 2024-02-01; nothing was written"
+        f"ContractError: daily_active_users.event_date: {'1 ' if shape is QUERY else ''}rows lie outside the partition "
+        "2024-01-10 to 2024-01-14 that is written, for example 2024-02-01; nothing was written"
     )
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == old
 
@@ -503,7 +506,11 @@ def test_every_day_of_a_range_has_a_row_count_of_its_own(desk: Desk, shape: Shap
 
     result = desk.write(FREQUENT_USERS, rows, shape, FIVE_DAYS)
 
-    assert [metadata(result, day)["row_count"] for day in FIVE_DAYS] == [0, 1, 2, 3, 4]
+    told = [metadata(result, day) for day in FIVE_DAYS]
+    assert [of_day["row_count"] for of_day in told] == [0, 1, 2, 3, 4]
+    assert {of_day["written_at_once"] for of_day in told} == {"2024-01-10 to 2024-01-14"}
+    # The statement grows with its days, and stands once.
+    assert ["sql" in of_day for of_day in told] == [False] * 4 + [True]
     assert [row["row_count"] for row in desk.warehouse.ledger()] == [0, 1, 2, 3, 4]
 
 
@@ -612,6 +619,37 @@ def test_stale_days_are_rebuilt_in_order_and_reported(desk: Desk, tmp_path: Path
     ]
     assert metadata(result, days[2])["stale_days_rebuilt"] == 2
     assert metadata(result, days[0])["row_count"] == 2
+    assert not any(row["is_stale"] for row in desk.warehouse.ledger())
+
+
+def test_only_the_days_of_a_stretch_that_changed_make_others_stale_which_are_rebuilt_in_stretches(
+    desk: Desk, tmp_path: Path
+) -> None:
+    manager = desk.warehouse.io_manager({RAW_ACCESS_LOG.name: [(FREQUENT_USERS.name, trailing(2))]})
+    counted = asset_of(FREQUENT_USERS, lambda: query(COUNTED, READS, tmp_path))
+
+    def land(changed: Sequence[date]) -> None:
+        rows = [opened("u2" if day in changed else "u1") | {"event_date": day} for day in FIVE_DAYS]
+        assert run(asset_of(RAW_ACCESS_LOG, lambda: pd.DataFrame(rows)), manager, desk.instance, FIVE_DAYS).success
+
+    land([])
+    assert run(counted, manager, desk.instance, FIVE_DAYS).success
+    land([FIVE_DAYS[0], FIVE_DAYS[3]])
+    stale = [row["event_date"] for row in desk.warehouse.ledger() if row["is_stale"]]
+    assert stale == [FIVE_DAYS[after] for after in (0, 1, 3, 4)]
+
+    result = run(counted, manager, desk.instance, FIVE_DAYS[4:])
+
+    rebuilt = {
+        str(event.partition): event.step_materialization_data.materialization.metadata["written_at_once"].value
+        for event in result.get_asset_materialization_events()
+    }
+    assert rebuilt == {
+        "2024-01-10": "2024-01-10 to 2024-01-11",
+        "2024-01-11": "2024-01-10 to 2024-01-11",
+        "2024-01-13": "2024-01-13 to 2024-01-14",
+        "2024-01-14": "2024-01-13 to 2024-01-14",
+    }
     assert not any(row["is_stale"] for row in desk.warehouse.ledger())
 
 

@@ -1,0 +1,89 @@
+"""Tests of how many days are written at once."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance
+from hypothesis import given
+from hypothesis import strategies as some
+
+from calback_assets.days import Stretch
+from calback_assets.partitions import SAME_DAY
+from calback_assets.settings import DEVELOPMENT_KEY, Settings
+from calback_assets.tables.metrics import FREQUENT_USERS
+from calback_assets.tables.raw import RAW_ACCESS_LOG
+from calback_assets.warehouse.deployed import warehouse_of
+from calback_assets.warehouse.googlesql import Input
+from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.warehouse import AtOnce
+from calback_assets_tests.warehouse.helpers import (
+    CALENDAR,
+    DAY,
+    FIRST,
+    SEOUL,
+    EmbeddedWarehouse,
+    asset_of,
+    metadata,
+    query,
+    run,
+)
+
+counts = some.dictionaries(some.dates(date(2024, 1, 1), date(2024, 2, 15)), some.integers(0, 9), min_size=1)
+
+
+@given(counts, some.integers(1, 12), some.none() | some.integers(0, 30))
+def test_days_that_are_due_are_written_in_order_each_once_and_within_bounds(
+    rows: Mapping[date, int], most_days: int, most_rows: int | None
+) -> None:
+    at_once, due, written = AtOnce(most_days, most_rows), set(rows), list[Stretch]()
+    while due:
+        written.append(at_once.of(due, rows.__getitem__))
+        due.difference_update(written[-1].days)
+
+    assert [day for stretch in written for day in stretch.days] == sorted(rows)
+    for stretch in written:
+        read = sum(rows[day] for day in stretch.days)
+        assert len(stretch.days) <= most_days
+        assert most_rows is None or read <= most_rows or stretch.first == stretch.last
+        # And no stretch ends where its next day would have fit.
+        if stretch.until in rows and len(stretch.days) < most_days:
+            assert most_rows is not None
+            assert read + rows[stretch.until] > most_rows
+
+
+@pytest.mark.parametrize(
+    ("rows_at_once", "written"),
+    [
+        (1, ["", "", "", ""]),
+        (3, ["2024-01-10 to 2024-01-11", "2024-01-10 to 2024-01-11", "", ""]),
+        (100, ["2024-01-10 to 2024-01-13"] * 4),
+    ],
+)
+def test_the_setting_bounds_the_rows_that_are_read_at_once(
+    tmp_path: Path, instance: DagsterInstance, rows_at_once: int, written: list[str]
+) -> None:
+    days = [DAY + timedelta(days=after) for after in range(4)]
+    embedded = EmbeddedWarehouse(tmp_path)
+    embedded.put(
+        RAW_ACCESS_LOG,
+        [
+            dict.fromkeys(RAW_ACCESS_LOG.column_names) | {"event_date": day, "user_id": str(number)}
+            for day, opens in zip(days, (1, 2, 5, 1), strict=True)
+            for number in range(opens)
+        ],
+    )
+    settings = Settings(tmp_path, embedded.path, FIRST, None, SEOUL, DEVELOPMENT_KEY, rows_at_once=rows_at_once)
+    counted = query(
+        "SELECT event_date, user_id, 1 AS active_days_30d, 1 AS active_days_mtd, TRUE AS is_frequent, "
+        "TRUE AS is_frequent_month FROM raw_access_log",
+        {"raw_access_log": Input(RAW_ACCESS_LOG, SAME_DAY)},
+        tmp_path,
+    )
+
+    manager = WarehouseIOManager(warehouse_of(settings), CALENDAR)
+    result = run(asset_of(FREQUENT_USERS, lambda: counted), manager, instance, days)
+
+    assert [metadata(result, day).get("written_at_once", "") for day in days] == written
+    assert [metadata(result, day)["row_count"] for day in days] == [1, 2, 5, 1]

@@ -16,7 +16,14 @@ from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.types import DataFormat, ReadSession
 
-from calback_assets.sources.bigquery_client import FAILURES, REQUEST_SECONDS, explain, reader_of, retrying
+from calback_assets.sources.bigquery_client import (
+    FAILURES,
+    REQUEST_SECONDS,
+    STREAM_SECONDS,
+    explain,
+    reader_of,
+    retrying,
+)
 from calback_assets.sources.table_query import Dataset
 
 _PAGE_ROWS = 10_000
@@ -104,15 +111,22 @@ def streamed(
         read_options=ReadSession.TableReadOptions(selected_fields=columns, row_restriction=where),
         table_modifiers=ReadSession.TableModifiers(snapshot_time=at),
     )
+    patience = retrying()
     try:
-        session = reader.create_read_session(parent=f"projects/{project}", read_session=asked, max_stream_count=1)
+        session = reader.create_read_session(
+            parent=f"projects/{project}",
+            read_session=asked,
+            max_stream_count=1,
+            retry=patience,
+            timeout=REQUEST_SECONDS,
+        )
     except (exceptions.PermissionDenied, exceptions.InvalidArgument):
         return None
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     return (
         pa.ipc.read_record_batch(pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema)
         for stream in session.streams
-        for message in reader.read_rows(stream.name)  # type: ignore[no-untyped-call]
+        for message in reader.read_rows(stream.name, retry=patience, timeout=STREAM_SECONDS)  # type: ignore[no-untyped-call]
     )
 
 

@@ -28,7 +28,8 @@ from calback_assets.sources.ga4_export import Ga4Export
 from calback_assets.sources.table_copy import copied
 from calback_assets.sources.table_query import Dataset
 from calback_assets.tables.raw import RAW_ACCESS_LOG
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.proxy import Fault, FaultProxy
 from calback_assets_tests.sources.helpers import MARK
 from calback_assets_tests.sources.tables import PROJECT, Tables
 from calback_assets_tests.sources.test_ga4_export import EXPORT, GOOD, NOON
@@ -245,6 +246,16 @@ def test_a_storage_api_that_does_not_answer_is_given_up(one_open: Tables, monkey
         assert refused(one_open, reader) == (
             "BigQuery did not answer (ServiceUnavailable); what was there before stands; try again later"
         )
+
+
+def test_a_query_that_does_not_answer_is_given_up(
+    one_open: Tables, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("calback_assets.sources.bigquery_rows.retrying", lambda: retrying(0.2))
+    with FaultProxy(emulator.url) as between, client(between.url, PROJECT) as connected:
+        between.arm(Fault.UNAVAILABLE, times=1000)
+        with pytest.raises(SourceError, match=r"^BigQuery did not answer \(ServiceUnavailable\); "):
+            opens(one_open, BigQueryRows(lambda: connected, lambda _: None))
 
 
 def test_a_stream_that_falls_silent_is_given_up(one_open: Tables, emulator: Emulator) -> None:

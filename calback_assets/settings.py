@@ -637,6 +637,7 @@ def _otherwise(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, t
         _MAX_LOST_SHARE: settings.max_lost_share,
         _DOCUMENTS_DATASET: settings.extension and settings.extension.dataset,
         _MAX_LINE_BYTES: settings.max_line_bytes,
+        _ROWS_AT_ONCE: settings.rows_at_once,
         _ACCESS_LOG_USER_FIELD: settings.access_log_user_field,
         _ACCESS_LOG_DATE_FIELD: settings.access_log_date_field,
         _FREQUENT_MIN_DAYS: settings.frequent_min_days,

@@ -89,7 +89,7 @@ def findings(understanding: Understanding, environ: Mapping[str, str], now: date
         ]
         return found
     try:
-        sources = sources_of(settings)
+        sources = sources_of(settings, only_looks=True)
     except CalbackError as error:
         return found + told("settings", error)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
@@ -276,7 +276,7 @@ def of_documents(table: str, documents: Documents, demands: Demands) -> list[Fin
     """Whether the documents of a table are there."""
     if not documents.is_there:
         return of_nothing(table, documents.where, demands)
-    count = "" if documents.count is None else f": {documents.count:,} documents"
+    count = "" if documents.count is None else f": {_number(documents.count, 'document')}"
     return [Finding(table, State.WELL, f"{documents.where}{count}, read anew by every run")]
 
 
@@ -419,8 +419,8 @@ def _counted(days: Sequence[date]) -> str:
     return f"{_number(len(days))}, {days[0]} to {days[-1]}" if len(days) > 1 else str(days[0]) if days else "no day"
 
 
-def _number(days: int) -> str:
-    return f"{days:,} day{'' if days == 1 else 's'}"
+def _number(count: int, what: str = "day") -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _asked(question: Callable[[], T]) -> Future[T]:
@@ -452,10 +452,12 @@ def _answer(future: Future[T], deadline: float, settings: Settings) -> T | Calba
 
 def _explained(error: Exception, settings: Settings) -> CalbackError:
     """An exception that is not ours, without its text, which may quote data."""
-    if given := settings.bigquery:
-        from calback_assets.sources.bigquery_client import FAILURES
+    if _is_in_the_cloud(settings):
+        from calback_assets.sources.bigquery_client import FAILURES, no_access, no_answer, redacted
         from calback_assets.warehouse.bigquery_jobs import explain
 
         if isinstance(error, FAILURES):
-            return explain(error, given.project, given.dataset, given.location)
+            if given := settings.bigquery:
+                return explain(error, given.project, given.dataset, given.location)
+            return CalbackError(no_access(error) or no_answer(error) or f"Google refuses it: {redacted(error)}")
     return CalbackError(f"{type(error).__name__} in calback itself; report it")

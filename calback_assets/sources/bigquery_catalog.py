@@ -11,9 +11,20 @@ from functools import cached_property
 
 from google.api_core.exceptions import Forbidden, NotFound
 from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
+from google.cloud.bigquery.table import RowIterator
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.bigquery_client import FAILURES, REQUEST_SECONDS, no_access, no_answer, redacted
+from calback_assets.sources.bigquery_client import (
+    FAILURES,
+    PATIENCE_SECONDS,
+    REQUEST_SECONDS,
+    explain,
+    no_access,
+    no_answer,
+    redacted,
+    retrying,
+)
 from calback_assets.sources.table_query import Dataset
 
 _GOOGLESQL = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
@@ -23,13 +34,17 @@ _GOOGLESQL = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL"}
 class BigQueryCatalog:
     """The catalog of the datasets that a client can see; asks anew each time, as intraday tables come and go."""
 
-    def __init__(self, connect: Callable[[], bigquery.Client]) -> None:
+    def __init__(self, connect: Callable[[], bigquery.Client], patience_seconds: float = PATIENCE_SECONDS) -> None:
         """Asks nothing yet.
 
         Args:
             connect: makes the client, which looks for credentials; called with the first question.
+            patience_seconds: how long a question that fails for a passing reason is asked again.
         """
         self._connect = connect
+        self._retry = retrying(patience_seconds)
+        self._job_retry = DEFAULT_JOB_RETRY.with_timeout(patience_seconds)
+        self._timeout = min(REQUEST_SECONDS, patience_seconds)
 
     @cached_property
     def _client(self) -> bigquery.Client:
@@ -44,7 +59,7 @@ class BigQueryCatalog:
         reference = bigquery.DatasetReference(dataset.project, dataset.name)
         with _asking(dataset):
             try:
-                found = self._client.get_table(reference.table(table), timeout=REQUEST_SECONDS)
+                found = self._client.get_table(reference.table(table), retry=self._retry, timeout=self._timeout)
             except NotFound:
                 self._check(dataset, reference)
                 return None
@@ -59,7 +74,10 @@ class BigQueryCatalog:
         reference = bigquery.DatasetReference(dataset.project, dataset.name)
         with _asking(dataset):
             self._check(dataset, reference)
-            return {found.table_id for found in self._client.list_tables(reference, timeout=REQUEST_SECONDS)}
+            return {
+                found.table_id
+                for found in self._client.list_tables(reference, retry=self._retry, timeout=self._timeout)
+            }
 
     def days(self, dataset: Dataset, table: str, day: str, where: str) -> Collection[date]:
         """The days of which a table has rows that a condition leaves; reads the columns of both.
@@ -68,9 +86,8 @@ class BigQueryCatalog:
             SourceError: the table may not be read.
         """
         sql = f"SELECT DISTINCT {day} AS day FROM {dataset.table(table)} WHERE {where}"
-        with _asking(dataset):
-            rows = self._client.query(sql, timeout=REQUEST_SECONDS).result(timeout=REQUEST_SECONDS)
-            return {row.day for row in rows}
+        with _asking(dataset, table):
+            return {row.day for row in self._query(sql)}
 
     def is_view(self, dataset: Dataset, table: str) -> bool:
         """Whether a table that is there is a view, which neither streams nor knows how it was.
@@ -79,8 +96,8 @@ class BigQueryCatalog:
             SourceError: it may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
-        with _asking(dataset):
-            kind = self._client.get_table(reference, timeout=REQUEST_SECONDS).table_type
+        with _asking(dataset, table):
+            kind = self._client.get_table(reference, retry=self._retry, timeout=self._timeout).table_type
         return bool(kind != "TABLE")
 
     def any_of(self, dataset: Dataset, table: str, column: str) -> object:
@@ -90,14 +107,14 @@ class BigQueryCatalog:
             SourceError: the table may not be read.
         """
         reference = bigquery.DatasetReference(dataset.project, dataset.name).table(table)
-        with _asking(dataset):
-            found = self._client.get_table(reference, timeout=REQUEST_SECONDS)
+        with _asking(dataset, table):
+            found = self._client.get_table(reference, retry=self._retry, timeout=self._timeout)
             if found.table_type == "TABLE":  # For which a query would be billed the whole column.
                 fields = [field for field in found.schema if field.name == column]
-                rows = self._client.list_rows(found, fields, max_results=1, timeout=REQUEST_SECONDS)
+                rows = self._client.list_rows(found, fields, max_results=1, retry=self._retry, timeout=self._timeout)
             else:
                 sql = f"SELECT `{column}` FROM {dataset.table(table)} LIMIT 1"
-                rows = self._client.query(sql, timeout=REQUEST_SECONDS).result(timeout=REQUEST_SECONDS)
+                rows = self._query(sql)
             return next((row[0] for row in rows), None)
 
     def now(self, dataset: Dataset) -> datetime:
@@ -107,15 +124,25 @@ class BigQueryCatalog:
             SourceError: it does not answer.
         """
         with _asking(dataset):
-            query = self._client.query("SELECT CURRENT_TIMESTAMP()", timeout=REQUEST_SECONDS)
-            now: datetime
-            ((now,),) = query.result(timeout=REQUEST_SECONDS)
+            try:
+                now: datetime
+                ((now,),) = self._query("SELECT CURRENT_TIMESTAMP()")
+            except Forbidden:
+                raise SourceError(
+                    f"no query may be run in project {self._client.project}; grant the platform's account "
+                    "roles/bigquery.jobUser on it"
+                ) from None
         return now
+
+    def _query(self, sql: str) -> RowIterator:
+        # With a retry of jobs already here, the client would also ask again for ten minutes, whatever `retry` says.
+        job = self._client.query(sql, retry=self._retry, job_retry=None, timeout=self._timeout)
+        return job.result(retry=self._retry, job_retry=self._job_retry, timeout=self._timeout)
 
     def _check(self, dataset: Dataset, reference: bigquery.DatasetReference) -> None:
         """Tells a table that is not there from a dataset that is not."""
         try:
-            self._client.get_dataset(reference, timeout=REQUEST_SECONDS)
+            self._client.get_dataset(reference, retry=self._retry, timeout=self._timeout)
         except NotFound:
             raise SourceError(
                 f"{dataset.setting}: dataset {dataset.name} does not exist in project {dataset.project}; "
@@ -124,10 +151,13 @@ class BigQueryCatalog:
 
 
 @contextmanager
-def _asking(dataset: Dataset) -> Iterator[None]:
+def _asking(dataset: Dataset, table: str | None = None) -> Iterator[None]:
+    """Says what Google's errors mean; `table` is that which was there when it was asked for."""
     try:
         yield
     except FAILURES as error:
+        if table is not None:
+            raise explain(error, dataset, table) from None
         if problem := no_access(error) or no_answer(error):
             raise SourceError(problem) from None
         if isinstance(error, Forbidden):

@@ -20,6 +20,10 @@ PATIENCE_SECONDS = 120.0
 """How long a request that fails for a passing reason is tried again."""
 REQUEST_SECONDS = 60.0
 """How long one request may stay without an answer; the client's own default is to wait for ever."""
+STREAM_SECONDS = 3600.0
+"""How long a table may stream; Google's default is a day, which a stream that falls silent would take."""
+LOOK_SECONDS = 8.0
+"""In place of both of the first for whoever only looks: a last request that began in time ends within twice that."""
 
 _TRANSIENT = (
     exceptions.TooManyRequests,

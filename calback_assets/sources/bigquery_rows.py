@@ -13,10 +13,19 @@ import pyarrow as pa
 from google.api_core import exceptions
 from google.api_core.retry import Retry
 from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_JOB_RETRY
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.types import DataFormat, ReadSession
 
-from calback_assets.sources.bigquery_client import FAILURES, REQUEST_SECONDS, explain, reader_of, retrying
+from calback_assets.sources.bigquery_client import (
+    FAILURES,
+    PATIENCE_SECONDS,
+    REQUEST_SECONDS,
+    STREAM_SECONDS,
+    explain,
+    reader_of,
+    retrying,
+)
 from calback_assets.sources.table_query import Dataset
 
 _PAGE_ROWS = 10_000
@@ -69,7 +78,9 @@ class BigQueryRows:
             if found is None:
                 sql = selection(dataset.table(table), columns, where, at=at)
                 patience = retrying()
-                found = paged(client.query(sql, retry=patience, timeout=REQUEST_SECONDS), patience)
+                # With a retry of jobs already here, the client would ask again for ten minutes, whatever `retry` says.
+                job = client.query(sql, retry=patience, job_retry=None, timeout=REQUEST_SECONDS)
+                found = paged(job, patience, DEFAULT_JOB_RETRY.with_timeout(PATIENCE_SECONDS))
             yield from found
         except FAILURES as error:
             raise explain(error, dataset, table) from None
@@ -104,25 +115,37 @@ def streamed(
         read_options=ReadSession.TableReadOptions(selected_fields=columns, row_restriction=where),
         table_modifiers=ReadSession.TableModifiers(snapshot_time=at),
     )
+    patience = retrying()
     try:
-        session = reader.create_read_session(parent=f"projects/{project}", read_session=asked, max_stream_count=1)
+        session = reader.create_read_session(
+            parent=f"projects/{project}",
+            read_session=asked,
+            max_stream_count=1,
+            retry=patience,
+            timeout=REQUEST_SECONDS,
+        )
     except (exceptions.PermissionDenied, exceptions.InvalidArgument):
         return None
     schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
     return (
         pa.ipc.read_record_batch(pa.py_buffer(message.arrow_record_batch.serialized_record_batch), schema)
         for stream in session.streams
-        for message in reader.read_rows(stream.name)  # type: ignore[no-untyped-call]
+        for message in reader.read_rows(stream.name, retry=patience, timeout=STREAM_SECONDS)  # type: ignore[no-untyped-call]
     )
 
 
-def paged(job: bigquery.QueryJob, patience: Retry) -> Iterator[pa.RecordBatch]:
+def paged(job: bigquery.QueryJob, patience: Retry, job_patience: Retry = DEFAULT_JOB_RETRY) -> Iterator[pa.RecordBatch]:
     """Rows from the REST interface, as the pages of a query's result.
+
+    Args:
+        job: the query.
+        patience: with a request that fails for a passing reason.
+        job_patience: with such a job; Google's default, which leaves a job whose id was given alone.
 
     Raises:
         FAILURES: the query is at fault, or its result cannot be read.
     """
-    yield from job.result(page_size=_PAGE_ROWS, retry=patience).to_arrow_iterable()
+    yield from job.result(page_size=_PAGE_ROWS, retry=patience, job_retry=job_patience).to_arrow_iterable()
 
 
 def selection(

@@ -4,9 +4,10 @@ Only the choice by settings belongs here, apart from the assembly of the platfor
 asset, and settings that do not hold cannot be assembled.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from typing import TYPE_CHECKING
 
 from calback_assets.settings import ExtensionSettings, Settings
 from calback_assets.sources.access_log import Fields
@@ -19,9 +20,19 @@ from calback_assets.sources.ga4_files import Ga4Files
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.intake import Sources
 
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
 
-def sources_of(settings: Settings) -> Sources:
-    """Where the raw tables come from; nothing is opened or called."""
+    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+
+
+def sources_of(settings: Settings, *, only_looks: bool = False) -> Sources:
+    """Where the raw tables come from; nothing is opened or called.
+
+    Args:
+        settings: choose them.
+        only_looks: for whoever writes no row: BigQuery is given up within seconds, and none of its rows is fetched.
+    """
 
     def now() -> datetime:
         return datetime.now(UTC)
@@ -31,7 +42,7 @@ def sources_of(settings: Settings) -> Sources:
     readers: dict[str, Reads | None] = {"firestore": None, "analytics": None, "access_log": None}
     documents: FirestoreSource
     if settings.extension:
-        documents = _extension_of(settings.extension, declared)
+        documents = _extension_of(settings.extension, declared, only_looks=only_looks)
     elif settings.firestore_project is None:
         documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
@@ -58,16 +69,15 @@ def sources_of(settings: Settings) -> Sources:
         readers["access_log"] = AccessLogFiles.reads
     if settings.bigquery_sources:
         from calback_assets.sources.access_log_table import AccessLogTable
-        from calback_assets.sources.bigquery_catalog import BigQueryCatalog
         from calback_assets.sources.bigquery_rows import BigQueryRows
         from calback_assets.sources.ga4_export import Ga4Export
         from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
 
         place = settings.bigquery_sources
         connect = cache(lambda: client_of(resource_of(place.project, place.location)))
-        catalog = BigQueryCatalog(connect)
+        catalog = _catalog_of(connect, only_looks=only_looks)
         # A warehouse in BigQuery reads their tables itself.
-        rows = None if settings.bigquery else BigQueryRows(connect)
+        rows = None if settings.bigquery or only_looks else BigQueryRows(connect)
         if settings.ga4_dataset:
             daily[RAW_EVENTS.name] = Ga4Export(
                 catalog, place.project, settings.ga4_dataset, settings.timezone, now, rows
@@ -81,12 +91,21 @@ def sources_of(settings: Settings) -> Sources:
     )
 
 
-def _extension_of(given: ExtensionSettings, declared: Mapping[str, DocumentCollection]) -> FirestoreSource:
-    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+def _extension_of(
+    given: ExtensionSettings, declared: Mapping[str, DocumentCollection], *, only_looks: bool
+) -> FirestoreSource:
     from calback_assets.sources.bigquery_rows import BigQueryRows
     from calback_assets.sources.firestore_export import FirestoreExport
     from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
 
     # Without a location, each query runs where what it reads lies.
     connect = cache(lambda: client_of(resource_of(given.project, None)))
-    return FirestoreExport(BigQueryCatalog(connect), BigQueryRows(connect), given.project, given.dataset, declared)
+    catalog = _catalog_of(connect, only_looks=only_looks)
+    return FirestoreExport(catalog, BigQueryRows(connect), given.project, given.dataset, declared)
+
+
+def _catalog_of(connect: "Callable[[], Client]", *, only_looks: bool) -> "BigQueryCatalog":
+    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+    from calback_assets.sources.bigquery_client import LOOK_SECONDS, PATIENCE_SECONDS
+
+    return BigQueryCatalog(connect, LOOK_SECONDS if only_looks else PATIENCE_SECONDS)

@@ -34,7 +34,7 @@ from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.duckdb import DuckDBWarehouse
 from calback_assets_tests.bigquery.emulator import Emulator, client
-from calback_assets_tests.bigquery.proxy import FaultProxy, Refusal, serving
+from calback_assets_tests.bigquery.proxy import Fault, FaultProxy, Refusal, serving
 
 if TYPE_CHECKING:
     from calback_assets_tests.firestore.server import Firestore
@@ -513,6 +513,86 @@ def test_a_service_that_denies_everything(proxy: FaultProxy) -> None:
     assert "hong" not in result.output
 
 
+@pytest.fixture
+def into_duckdb(proxy: FaultProxy) -> FaultProxy:
+    """Every source in BigQuery, and the warehouse a file."""
+    os.environ |= {"CALBACK_WAREHOUSE": "duckdb", "CALBACK_DOCUMENTS": "bigquery", "CALBACK_START_DATE": "2024-01-01"}
+    return proxy
+
+
+def test_sources_in_bigquery_for_a_warehouse_in_a_file_are_asked_and_no_row_is_fetched(
+    into_duckdb: FaultProxy, emulator: Emulator
+) -> None:
+    name = "projects/p/databases/(default)/documents/userCollection/ann"
+    tables = {
+        "analytics_1.events_20240102": "event_timestamp INT64, event_name STRING",
+        "access_log.opens": "userId INT64, date DATE",
+        "firestore_export.u_raw_changelog": (
+            "document_name STRING, document_id STRING, timestamp TIMESTAMP, operation STRING, data STRING"
+        ),
+    }
+    with client(emulator.url, PROJECT) as connected:
+        for table, columns in tables.items():
+            connected.create_dataset(table.partition(".")[0])
+            connected.query(f"CREATE TABLE `{PROJECT}.{table}` ({columns})").result()
+        connected.load_table_from_json([{"userId": 7, "date": "2024-01-03"}], f"{PROJECT}.access_log.opens").result()
+        connected.load_table_from_json(
+            [{"document_name": name, "document_id": "ann", "timestamp": "2024-01-02 00:00:00 UTC"}],
+            f"{PROJECT}.firestore_export.u_raw_changelog",
+        ).result()
+        result = doctor()
+        for table in tables:
+            connected.delete_dataset(table.partition(".")[0], delete_contents=True)
+    assert result.exit_code == 0, result.stdout
+    in_project = f"in project {PROJECT}"
+    lines = told_of(result, "raw_users", "raw_meetings", "raw_events", "raw_access_log")
+    assert [line for line in lines if "has nothing of" not in line and "has not arrived" not in line] == [
+        f"ok: raw_users: table firestore_export.u_raw_changelog {in_project}, read anew by every run",
+        f"warning: raw_meetings: dataset firestore_export {in_project} has nothing → {NEVER_THERE}",
+        f"ok: raw_events: dataset analytics_1 {in_project}: 2024-01-02; in the warehouse: no day; to be read: "
+        "2024-01-02",
+        f"ok: raw_access_log: table access_log.opens {in_project}: 2024-01-03; in the warehouse: no day; to be read: "
+        "2024-01-03",
+    ]
+    # The one query is that for the days of the log.
+    assert [request.kind for request in into_duckdb.log if request.method == "POST"] == ["jobs.insert"]
+    assert not Path("data").exists()
+
+
+@pytest.mark.usefixtures("into_duckdb")
+def test_missing_datasets_of_sources_for_a_file() -> None:
+    assert troubles(doctor()) == [
+        f"raw_users: CALBACK_DOCUMENTS_DATASET: dataset firestore_export does not exist in project {PROJECT} → set it "
+        "to the dataset of the extension firestore-bigquery-export",
+        "raw_meetings: the same as above",
+        f"raw_events: CALBACK_GA4_DATASET: dataset analytics_1 does not exist in project {PROJECT} → set it to "
+        "analytics_<property id>",
+        f"raw_access_log: CALBACK_ACCESS_LOG_TABLE: dataset access_log does not exist in project {PROJECT} → set it to "
+        "<dataset>.<table> of a table with a column userId, partitioned by its column date",
+    ]
+
+
+def test_denied_sources_for_a_file(into_duckdb: FaultProxy) -> None:
+    into_duckdb.arm(DENIED, times=1000)
+    result = doctor()
+    assert [trouble.partition(": ")[0] for trouble in troubles(result)] == [
+        "raw_users", "raw_meetings", "raw_events", "raw_access_log"
+    ]  # fmt: skip
+    assert result.stdout.count("grant the platform's account roles/bigquery.dataViewer on it") == 3
+    assert "hong" not in result.output
+
+
+def test_a_bigquery_that_does_not_answer_is_given_up(into_duckdb: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("calback_assets.sources.bigquery_client.LOOK_SECONDS", 0.5)
+    into_duckdb.arm(Fault.UNAVAILABLE, times=1000)
+    assert troubles(doctor()) == [
+        "raw_users: BigQuery did not answer (ServiceUnavailable) → what was there before stands; try again later",
+        "raw_meetings: the same as above",
+        "raw_events: the same as above",
+        "raw_access_log: the same as above",
+    ]
+
+
 @pytest.mark.usefixtures("proxy")
 def test_a_dataset_that_is_there_and_what_may_be_done_with_it(emulator: Emulator, world: Path) -> None:
     os.environ |= {"CALBACK_EVENTS": "files", "CALBACK_ACCESS_LOG": "files"}
@@ -548,7 +628,7 @@ def test_firestore_is_asked_for_its_count(firestore: "Firestore", world: Path) -
     firestore.store.put("userCollection/ann", {})
     place = f"in the Firestore of project {firestore.project}"
     assert told_of(doctor(), "raw_users", "raw_meetings") == [
-        f"ok: raw_users: userCollection {place}: 1 documents, read anew by every run",
+        f"ok: raw_users: userCollection {place}: 1 document, read anew by every run",
         f"ok: raw_meetings: meetingsCollection {place}: 0 documents, read anew by every run",
     ]
     firestore.stop()

@@ -1,5 +1,6 @@
 """Tests of what BigQuery tells of a table, as the sources ask it."""
 
+import time
 from unittest.mock import patch
 
 import pytest
@@ -8,6 +9,8 @@ from google.api_core.exceptions import Forbidden
 from calback_assets.errors import SourceError
 from calback_assets.sources.bigquery_catalog import BigQueryCatalog
 from calback_assets.sources.table_query import Dataset
+from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.proxy import Fault, FaultProxy
 from calback_assets_tests.sources.helpers import MARK
 from calback_assets_tests.sources.tables import PROJECT, Tables
 
@@ -60,3 +63,26 @@ def test_a_dataset_that_may_not_be_read_names_the_role_and_nobody(tables: Tables
         "grant the platform's account roles/bigquery.dataViewer on it"
     )
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("question", ["tables", "columns", "days", "any_of", "now"])
+def test_a_service_that_does_not_answer_is_given_up_within_patience(emulator: Emulator, question: str) -> None:
+    given = {"tables": (), "columns": ("t",), "days": ("t", "day", "TRUE"), "any_of": ("t", "a"), "now": ()}
+    with FaultProxy(emulator.url) as between, client(between.url, PROJECT) as connected:
+        between.arm(Fault.UNAVAILABLE, times=1000)
+        catalog = BigQueryCatalog(lambda: connected, 0.3)
+        began = time.monotonic()
+        with pytest.raises(SourceError, match=r"^BigQuery did not answer \(ServiceUnavailable\); "):
+            getattr(catalog, question)(dataset("d"), *given[question])
+        assert time.monotonic() - began < 5
+
+
+def test_a_query_that_may_not_be_run_names_the_role(tables: Tables) -> None:
+    with (
+        patch.object(tables.client, "query", side_effect=Forbidden(f"Access Denied: User {MARK}")),
+        pytest.raises(SourceError) as caught,
+    ):
+        BigQueryCatalog(lambda: tables.client).now(dataset(tables.dataset))
+    assert str(caught.value) == (
+        f"no query may be run in project {PROJECT}; grant the platform's account roles/bigquery.jobUser on it"
+    )

@@ -19,14 +19,14 @@ from benchmarks.table import Row
 from benchmarks.workload import FIRST_DAY, TIMEZONE, write
 from calback_assets.assets.raw import raw_assets
 from calback_assets.partitions import daily_partitions
-from calback_assets.sources.bigquery_catalog import BigQueryCatalog
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
-from calback_assets.sources.bigquery_rows import BigQueryRows
-from calback_assets.sources.firestore_files import FirestoreFiles
-from calback_assets.sources.ga4_export import Ga4Export
-from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.sources.bigquery.catalog import BigQueryCatalog
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
+from calback_assets.sources.bigquery.rows import BigQueryRows
+from calback_assets.sources.firestore.files import FirestoreFiles
+from calback_assets.sources.ga4.files import Ga4Files
+from calback_assets.sources.ga4.tables import Ga4Export
 from calback_assets.tables.raw import RAW_EVENTS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.intake import Intake, Policy, Sources
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets_tests.bigquery.emulator import Emulator, client, running_emulator

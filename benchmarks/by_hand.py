@@ -17,17 +17,17 @@ from benchmarks.platform_run import SCHEMA, WAREHOUSE
 from benchmarks.workload import TIMEZONE
 from calback_assets.days import Stretch
 from calback_assets.settings import DEVELOPMENT_KEY
-from calback_assets.sources.firestore import collections
-from calback_assets.sources.firestore_files import FirestoreFiles
+from calback_assets.sources.firestore.documents import collections
+from calback_assets.sources.firestore.files import FirestoreFiles
 from calback_assets.tables import TABLES
 
 
 def write_script(path: Path, data: Path, first: date, last: date) -> None:
     """Print the statements of the days `first` to `last`, the whole data set, to a JSON file."""
     from calback_assets.assets import SQL_ASSETS
-    from calback_assets.sources.access_log_files import AccessLogFiles
-    from calback_assets.sources.ga4_files import Ga4Files
-    from calback_assets.warehouse.duckdb_schema import duckdb_type
+    from calback_assets.sources.access_log.files import AccessLogFiles
+    from calback_assets.sources.ga4.files import Ga4Files
+    from calback_assets.warehouse.duckdb.schema import duckdb_type
     from calback_assets.warehouse.io_manager import Calendar
 
     ga4 = Ga4Files(data / "analytics", TIMEZONE, lambda: datetime.now(UTC)).look(first)

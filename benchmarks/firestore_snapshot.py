@@ -20,10 +20,10 @@ from benchmarks.table import Row
 from benchmarks.workload import FIRST_DAY, TIMEZONE, write_documents
 from calback_assets.assets.raw import raw_assets
 from calback_assets.partitions import daily_partitions
-from calback_assets.sources.firestore import collections
-from calback_assets.sources.firestore_client import connected
-from calback_assets.sources.firestore_live import LiveFirestore
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.sources.firestore.client import connected
+from calback_assets.sources.firestore.documents import collections
+from calback_assets.sources.firestore.live import LiveFirestore
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.intake import Intake, Policy, Sources
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets_tests.firestore.process import serving

@@ -20,7 +20,7 @@ from benchmarks.platform_run import SCHEMA, WAREHOUSE, contents, daily_job, inst
 from benchmarks.table import Row
 from benchmarks.workload import FIRST_DAY
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 _FIFTIETH = ("raw_events", "raw_access_log", "unified_events")
 """Tables of which no day reads another's."""

@@ -17,7 +17,7 @@ from benchmarks.platform_run import SCHEMA, WAREHOUSE, instance
 from benchmarks.table import Row
 from benchmarks.workload import FIRST_DAY, TIMEZONE
 from calback_assets.tables import EVENT_DATE, TABLES, Column, Table
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 
 REWRITTEN = Table(

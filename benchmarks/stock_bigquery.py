@@ -17,10 +17,10 @@ from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
 from benchmarks.rewrite import REWRITTEN
 from benchmarks.workload import FIRST_DAY, TIMEZONE
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.bigquery import BigQueryWarehouse
-from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery
+from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets_tests.bigquery.emulator import Emulator, client
 

@@ -26,7 +26,7 @@ from calback_assets.errors import CalbackError
 from calback_assets.sample import write_sample
 from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 
 if TYPE_CHECKING:
     from calback_assets_tests.firestore.server import Firestore

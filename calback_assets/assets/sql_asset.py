@@ -14,7 +14,8 @@ from dagster import AssetDep, AssetsDefinition, BackfillPolicy, DailyPartitionsD
 from calback_assets.assets.owners import OWNERS
 from calback_assets.partitions import Reach, partition_mapping
 from calback_assets.tables import TABLES, Table
-from calback_assets.warehouse.googlesql import Input, Model, Parameter
+from calback_assets.warehouse.googlesql.model import Input, Model
+from calback_assets.warehouse.googlesql.template import Parameter
 from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Plot, Query
 

@@ -27,7 +27,7 @@ from calback_assets.settings import LONGEST_WINDOW_DAYS
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
-from calback_assets.warehouse.googlesql import Input, Model
+from calback_assets.warehouse.googlesql.model import Input, Model
 from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.warehouse import Session, Warehouse
 

@@ -17,7 +17,7 @@ from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure
 from calback_assets.errors import ErasureError
 from calback_assets.settings import Settings
-from calback_assets.warehouse.duckdb import break_off
+from calback_assets.warehouse.duckdb.warehouse import break_off
 from calback_assets.warehouse.erasure import Subjects
 
 _WARNING = (

@@ -26,7 +26,7 @@ from calback_assets.errors import CalbackError, SourceError
 from calback_assets.settings import FIRST_DAY, LAST_DAY, Settings, Understanding
 from calback_assets.sources.daily import Found
 from calback_assets.sources.data_folder import DataFolder
-from calback_assets.sources.firestore import FirestoreSource
+from calback_assets.sources.firestore.documents import FirestoreSource
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.intake import Sources, demanded, missed_source, not_arrived, with_rows
@@ -453,8 +453,8 @@ def _answer(future: Future[T], deadline: float, settings: Settings) -> T | Calba
 def _explained(error: Exception, settings: Settings) -> CalbackError:
     """An exception that is not ours, without its text, which may quote data."""
     if _is_in_the_cloud(settings):
-        from calback_assets.sources.bigquery_client import FAILURES, no_access, no_answer, redacted
-        from calback_assets.warehouse.bigquery_jobs import explain
+        from calback_assets.sources.bigquery.client import FAILURES, no_access, no_answer, redacted
+        from calback_assets.warehouse.bigquery.jobs import explain
 
         if isinstance(error, FAILURES):
             if given := settings.bigquery:

@@ -74,7 +74,7 @@ def _upload_to(emulator: FirestoreEmulator) -> "Iterator[FirestoreUpload]":
     """The way into an emulator that is there."""
     # Google's libraries take seconds to import.
     from calback_assets.sample.firestore_upload import FirestoreUpload
-    from calback_assets.sources.firestore_client import connected
+    from calback_assets.sources.firestore.client import connected
 
     with connected(emulator.project) as client:
         upload = FirestoreUpload(client, emulator.address)

@@ -8,8 +8,8 @@ from datetime import date
 from typing import Protocol
 
 from calback_assets.days import Stretch
+from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.table_query import TableQuery
 
 A_LOT = 1_000_000
 """Rows of a day of which nobody knows how many it has, before it is read: memory for a second one is not promised."""

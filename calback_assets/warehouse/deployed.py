@@ -4,7 +4,7 @@ Only the choice by settings belongs here: who reads a table needs no asset, no s
 """
 
 from calback_assets.settings import Settings
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import Warehouse
 
@@ -25,8 +25,8 @@ def warehouse_of(settings: Settings, dependents: Dependents | None = None) -> Wa
             rows_at_once=settings.rows_at_once,
         )
     # Google's libraries take a second to import, which the local deployment need not pay.
-    from calback_assets.warehouse.bigquery import BigQueryWarehouse
-    from calback_assets.warehouse.bigquery_jobs import Limits, resource_of
+    from calback_assets.warehouse.bigquery.jobs import Limits, resource_of
+    from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 
     given = settings.bigquery
     return BigQueryWarehouse(

@@ -10,20 +10,20 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from calback_assets.settings import ExtensionSettings, Settings
-from calback_assets.sources.access_log import Fields
-from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.access_log.files import AccessLogFiles
+from calback_assets.sources.access_log.log import Fields
 from calback_assets.sources.daily import DailySource
 from calback_assets.sources.data_folder import DataFolder, Reads
-from calback_assets.sources.firestore import DocumentCollection, FirestoreSource, collections
-from calback_assets.sources.firestore_files import FirestoreFiles
-from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.sources.firestore.documents import DocumentCollection, FirestoreSource, collections
+from calback_assets.sources.firestore.files import FirestoreFiles
+from calback_assets.sources.ga4.files import Ga4Files
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.intake import Sources
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client
 
-    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
+    from calback_assets.sources.bigquery.catalog import BigQueryCatalog
 
 
 def sources_of(settings: Settings, *, only_looks: bool = False) -> Sources:
@@ -47,8 +47,8 @@ def sources_of(settings: Settings, *, only_looks: bool = False) -> Sources:
         documents = files = FirestoreFiles(settings.data_dir / "firestore", declared, settings.max_line_bytes)
         readers["firestore"] = files.reads
     else:
-        from calback_assets.sources.firestore_client import connected
-        from calback_assets.sources.firestore_live import LiveFirestore
+        from calback_assets.sources.firestore.client import connected
+        from calback_assets.sources.firestore.live import LiveFirestore
 
         documents = LiveFirestore(settings.firestore_project, connected, declared)
     fields = Fields(settings.access_log_user_field, settings.access_log_date_field)
@@ -68,10 +68,10 @@ def sources_of(settings: Settings, *, only_looks: bool = False) -> Sources:
         )
         readers["access_log"] = AccessLogFiles.reads
     if settings.bigquery_sources:
-        from calback_assets.sources.access_log_table import AccessLogTable
-        from calback_assets.sources.bigquery_rows import BigQueryRows
-        from calback_assets.sources.ga4_export import Ga4Export
-        from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+        from calback_assets.sources.access_log.table import AccessLogTable
+        from calback_assets.sources.bigquery.rows import BigQueryRows
+        from calback_assets.sources.ga4.tables import Ga4Export
+        from calback_assets.warehouse.bigquery.jobs import client_of, resource_of
 
         place = settings.bigquery_sources
         connect = cache(lambda: client_of(resource_of(place.project, place.location)))
@@ -94,9 +94,9 @@ def sources_of(settings: Settings, *, only_looks: bool = False) -> Sources:
 def _extension_of(
     given: ExtensionSettings, declared: Mapping[str, DocumentCollection], *, only_looks: bool
 ) -> FirestoreSource:
-    from calback_assets.sources.bigquery_rows import BigQueryRows
-    from calback_assets.sources.firestore_export import FirestoreExport
-    from calback_assets.warehouse.bigquery_jobs import client_of, resource_of
+    from calback_assets.sources.bigquery.rows import BigQueryRows
+    from calback_assets.sources.firestore.extension import FirestoreExport
+    from calback_assets.warehouse.bigquery.jobs import client_of, resource_of
 
     # Without a location, each query runs where what it reads lies.
     connect = cache(lambda: client_of(resource_of(given.project, None)))
@@ -105,7 +105,7 @@ def _extension_of(
 
 
 def _catalog_of(connect: "Callable[[], Client]", *, only_looks: bool) -> "BigQueryCatalog":
-    from calback_assets.sources.bigquery_catalog import BigQueryCatalog
-    from calback_assets.sources.bigquery_client import LOOK_SECONDS, PATIENCE_SECONDS
+    from calback_assets.sources.bigquery.catalog import BigQueryCatalog
+    from calback_assets.sources.bigquery.client import LOOK_SECONDS, PATIENCE_SECONDS
 
     return BigQueryCatalog(connect, LOOK_SECONDS if only_looks else PATIENCE_SECONDS)

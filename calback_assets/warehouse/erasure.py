@@ -2,7 +2,7 @@
 
 What holds for every engine belongs here: who is meant, which rows go, which mentions are unlinked, which days must be
 built anew, and whether the key is still the one that hashes were made with. How an engine hashes, deletes and keeps its
-ledger stands in `duckdb_erasure` and `bigquery_erasure`.
+ledger stands in `duckdb.erasure` and `bigquery.erasure`.
 
 A person is known by a keyed hash alone. The sweep always goes by the whole list: one that a crash has cut short is
 mended by the next.

@@ -16,7 +16,7 @@ from calback_assets.days import span
 from calback_assets.errors import SourceError
 from calback_assets.sources.daily import DailySource, Found
 from calback_assets.sources.data_folder import DataFolder
-from calback_assets.sources.firestore import FirestoreSource
+from calback_assets.sources.firestore.documents import FirestoreSource
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.output import Files, Least, Snapshot, TableRef
 from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, ACCEPTING, Session, Warehouse

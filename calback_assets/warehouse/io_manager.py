@@ -28,11 +28,12 @@ from dagster import (
 from calback_assets.days import Stretch, day_bounds, parse_day, span
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT
+from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import Facts
-from calback_assets.sources.firestore import Problem
-from calback_assets.sources.table_query import TableQuery
+from calback_assets.sources.firestore.documents import Problem
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.warehouse.googlesql import DAYS, Day, Model, Parameter, Parameters
+from calback_assets.warehouse.googlesql.model import DAYS, Model
+from calback_assets.warehouse.googlesql.template import Day, Parameter, Parameters
 from calback_assets.warehouse.ledger import during
 from calback_assets.warehouse.metadata import column_lineage, column_schema
 from calback_assets.warehouse.output import Files, Query, Snapshot, TableRef

@@ -1,7 +1,7 @@
 """What the ledgers of partitions have in common: which entries a change makes stale, as conditions on them.
 
-Conditions that every engine understands belong here; how an engine keeps its ledger stands in `duckdb_ledger` and
-`bigquery_ledger`.
+Conditions that every engine understands belong here; how an engine keeps its ledger stands in `duckdb.ledger` and
+`bigquery.ledger`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from calback_assets.tables import Privacy, Table
-from calback_assets.warehouse.googlesql import Model
+from calback_assets.warehouse.googlesql.model import Model
 
 
 def contract_metadata(table: Table) -> dict[str, Any]:

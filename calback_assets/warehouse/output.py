@@ -11,11 +11,12 @@ import pandas as pd
 import pyarrow as pa
 
 from calback_assets.days import Stretch
+from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.firestore import Problem
-from calback_assets.sources.table_query import TableQuery
+from calback_assets.sources.firestore.documents import Problem
 from calback_assets.tables import Table
-from calback_assets.warehouse.googlesql import Model, Parameter
+from calback_assets.warehouse.googlesql.model import Model
+from calback_assets.warehouse.googlesql.template import Parameter
 
 
 @dataclass(frozen=True)

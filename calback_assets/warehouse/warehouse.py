@@ -18,7 +18,8 @@ from calback_assets.errors import CalbackError, SourceError, WarehouseError
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
-from calback_assets.warehouse.googlesql import Model, Template
+from calback_assets.warehouse.googlesql.model import Model
+from calback_assets.warehouse.googlesql.template import Template
 from calback_assets.warehouse.output import Least, TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
 

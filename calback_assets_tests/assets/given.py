@@ -18,8 +18,9 @@ import pyarrow as pa
 from calback_assets.assets.sql_asset import SqlAsset
 from calback_assets.days import Stretch
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.warehouse.duckdb import DuckDBSession
-from calback_assets.warehouse.googlesql import SCHEMA, Model, Parameter
+from calback_assets.warehouse.duckdb.session import DuckDBSession
+from calback_assets.warehouse.googlesql.model import SCHEMA, Model
+from calback_assets.warehouse.googlesql.template import Parameter
 from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.rows import ConformedRows, arrow_type
 

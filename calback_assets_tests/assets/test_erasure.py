@@ -17,7 +17,7 @@ from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets_tests.assets.given import Row, micros
 from calback_assets_tests.assets.worlds import Platform, contents, write_lines, write_opens

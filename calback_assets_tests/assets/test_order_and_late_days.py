@@ -24,7 +24,7 @@ from calback_assets.checks import CHECKS, _violations
 from calback_assets.days import Stretch, stretches
 from calback_assets.partitions import daily_partitions
 from calback_assets.tables import TABLES, Table
-from calback_assets.warehouse.duckdb import DuckDBSession
+from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.io_manager import Output, _Write
 from calback_assets.warehouse.output import Query
 from calback_assets.warehouse.warehouse import AtOnce

@@ -17,8 +17,9 @@ from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
-from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
-from calback_assets.warehouse.googlesql import SCHEMA
+from calback_assets.warehouse.duckdb.session import DuckDBSession
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
+from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets_tests.assets.given import Row
 
 with pytest.MonkeyPatch.context() as environment:

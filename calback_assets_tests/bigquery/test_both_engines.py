@@ -28,8 +28,8 @@ from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.sample.writer import write_sample
 from calback_assets.settings import SOURCES, Settings
 from calback_assets.tables import TABLES, Column, Table
-from calback_assets.warehouse.bigquery_jobs import Jobs
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.bigquery.jobs import Jobs
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets_tests.assets.worlds import Platform, build_defs, contents
 from calback_assets_tests.bigquery.emulator import Client, Emulator, client
 from calback_assets_tests.firestore.files import load_folder

@@ -10,11 +10,11 @@ from sqlglot import exp
 
 from calback_assets.days import Stretch
 from calback_assets.settings import DEVELOPMENT_KEY
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables import TABLES, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_USERS
-from calback_assets.warehouse.bigquery_jobs import Jobs, Purpose, QueryParameter
+from calback_assets.warehouse.bigquery.jobs import Jobs, Purpose, QueryParameter
 from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.warehouse.ann import (

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
-from calback_assets.warehouse.bigquery import BigQueryWarehouse
-from calback_assets.warehouse.bigquery_jobs import Limits
+from calback_assets.warehouse.bigquery.jobs import Limits
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import TableRef

@@ -21,9 +21,9 @@ from calback_assets_tests.assets.worlds import Platform
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.bigquery.test_both_engines import stored
 from calback_assets_tests.bigquery.worlds import World, beside_bigquery
-from calback_assets_tests.sources.test_access_log_forms import write as write_log
-from calback_assets_tests.sources.test_firestore_forms import in_every_form
-from calback_assets_tests.sources.test_ga4_files import value, write_extract
+from calback_assets_tests.sources.access_log.test_forms import write as write_log
+from calback_assets_tests.sources.firestore.test_forms import in_every_form
+from calback_assets_tests.sources.ga4.test_files import value, write_extract
 from calback_assets_tests.warehouse.helpers import Row, error_of
 
 WAREHOUSES = ("duckdb", "bigquery")

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 from dagster import DagsterInstance
 
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
-from calback_assets.warehouse.bigquery import BigQueryWarehouse
-from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery
+from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.bigquery.proxy import FaultProxy, SlowAnswer

@@ -15,11 +15,11 @@ from google.api_core.exceptions import PermissionDenied
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.types import CreateReadSessionRequest, ReadSession
 
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
-from calback_assets.warehouse.bigquery import BigQueryWarehouse
-from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery
+from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import TableRef

@@ -15,7 +15,7 @@ from calback_assets.days import Stretch
 from calback_assets.tables import TABLES
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
-from calback_assets.warehouse.bigquery import BigQueryWarehouse
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.warehouse.emulated import BigQueryUnderTest, real_warehouse
 from calback_assets_tests.warehouse.helpers import CALENDAR, DAY, Desk, metrics

@@ -7,9 +7,10 @@ import pytest
 
 from calback_assets.days import Stretch
 from calback_assets.errors import ContractError
-from calback_assets.sources.bigquery_client import EMULATOR_HOST
+from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables import Column, Table
-from calback_assets.warehouse.bigquery import BigQuerySession, BigQueryWarehouse
+from calback_assets.warehouse.bigquery.session import BigQuerySession
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.warehouse.emulated import EmulatedWarehouse

@@ -32,12 +32,12 @@ _PRELOADED = (
     "calback_assets.cli.sample",
     # What `calback_assets.definitions` imports: itself it reads the environment, and is each child's own.
     "calback_assets.automation.schedules",
-    "calback_assets.sources.access_log_files",
-    "calback_assets.sources.access_log_table",
-    "calback_assets.sources.firestore_files",
-    "calback_assets.sources.ga4_export",
-    "calback_assets.sources.ga4_files",
-    "calback_assets.warehouse.duckdb",
+    "calback_assets.sources.access_log.files",
+    "calback_assets.sources.access_log.table",
+    "calback_assets.sources.firestore.files",
+    "calback_assets.sources.ga4.tables",
+    "calback_assets.sources.ga4.files",
+    "calback_assets.warehouse.duckdb.session",
     "calback_assets.warehouse.io_manager",
     # What is loaded late.
     "alembic.command",

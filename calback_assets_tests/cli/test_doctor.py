@@ -26,13 +26,13 @@ from calback_assets.cli.findings import Comparison, Finding, State, of_daily, of
 from calback_assets.errors import SourceError
 from calback_assets.sample import write_sample
 from calback_assets.settings import Settings, Understanding
-from calback_assets.sources.access_log import FoundLog
+from calback_assets.sources.access_log.log import FoundLog
 from calback_assets.tables.raw import RAW_USERS
-from calback_assets.warehouse.bigquery_jobs import Jobs, Limits
-from calback_assets.warehouse.bigquery_ledger import DESCRIPTION, LEDGER, SCHEMA
+from calback_assets.warehouse.bigquery.jobs import Jobs, Limits
+from calback_assets.warehouse.bigquery.ledger import DESCRIPTION, LEDGER, SCHEMA
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets_tests.bigquery.emulator import Emulator, client
 from calback_assets_tests.bigquery.proxy import Fault, FaultProxy, Refusal, serving
 
@@ -583,7 +583,7 @@ def test_denied_sources_for_a_file(into_duckdb: FaultProxy) -> None:
 
 
 def test_a_bigquery_that_does_not_answer_is_given_up(into_duckdb: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("calback_assets.sources.bigquery_client.LOOK_SECONDS", 0.5)
+    monkeypatch.setattr("calback_assets.sources.bigquery.client.LOOK_SECONDS", 0.5)
     into_duckdb.arm(Fault.UNAVAILABLE, times=1000)
     assert troubles(doctor()) == [
         "raw_users: BigQuery did not answer (ServiceUnavailable) → what was there before stands; try again later",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from calback_assets_tests.sources.tables import PROJECT, Tables
+from calback_assets_tests.sources.bigquery.tables import PROJECT, Tables
 
 if TYPE_CHECKING:
     from google.cloud.bigquery import Client

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from calback_assets.errors import SourceError
-from calback_assets.sources.access_log_files import AccessLogFiles
+from calback_assets.sources.access_log.files import AccessLogFiles
 from calback_assets.sources.data_folder import DataFolder
-from calback_assets.sources.firestore import collections
-from calback_assets.sources.firestore_files import FirestoreFiles
-from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.sources.firestore.documents import collections
+from calback_assets.sources.firestore.files import FirestoreFiles
+from calback_assets.sources.ga4.files import Ga4Files
 from calback_assets_tests.sources.helpers import write_lines
 
 

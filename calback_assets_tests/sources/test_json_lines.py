@@ -14,10 +14,10 @@ import pytest
 
 from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
-from calback_assets.sources.access_log_files import AccessLogFiles
-from calback_assets.sources.firestore import collections
-from calback_assets.sources.firestore_files import FirestoreFiles
-from calback_assets.sources.ga4_files import Ga4Files
+from calback_assets.sources.access_log.files import AccessLogFiles
+from calback_assets.sources.firestore.documents import collections
+from calback_assets.sources.firestore.files import FirestoreFiles
+from calback_assets.sources.ga4.files import Ga4Files
 from calback_assets.sources.json_lines import json_objects, longest_line
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets_tests.sources.helpers import rows, write_lines

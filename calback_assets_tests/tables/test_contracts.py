@@ -9,7 +9,7 @@ from sqlglot import exp
 from calback_assets.tables import EVENT_DATE, TABLES, Privacy, Table
 from calback_assets.tables.core import UNIFIED_EVENTS
 from calback_assets.tables.raw import RAW_USERS
-from calback_assets.warehouse.duckdb_schema import duckdb_type
+from calback_assets.warehouse.duckdb.schema import duckdb_type
 from calback_assets.warehouse.erasure import mentions
 from calback_assets.warehouse.rows import arrow_type
 

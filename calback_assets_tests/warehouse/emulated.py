@@ -18,8 +18,8 @@ from google.cloud import bigquery
 
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
-from calback_assets.warehouse.bigquery import BigQueryWarehouse
-from calback_assets.warehouse.bigquery_jobs import EmulatedBigQuery, client_of, resource_of
+from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery, client_of, resource_of
+from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import Warehouse

@@ -30,8 +30,8 @@ from calback_assets.partitions import daily_partitions
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
-from calback_assets.warehouse.duckdb import DuckDBWarehouse
-from calback_assets.warehouse.googlesql import Input, Model
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
+from calback_assets.warehouse.googlesql.model import Input, Model
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import Query

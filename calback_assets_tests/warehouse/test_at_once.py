@@ -15,7 +15,7 @@ from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.tables.metrics import FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 from calback_assets.warehouse.deployed import warehouse_of
-from calback_assets.warehouse.googlesql import Input
+from calback_assets.warehouse.googlesql.model import Input
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets.warehouse.warehouse import AtOnce
 from calback_assets_tests.warehouse.helpers import (

@@ -24,7 +24,8 @@ from calback_assets.tables import Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.tables.raw import RAW_USERS
-from calback_assets.warehouse.duckdb import DuckDBSession, DuckDBWarehouse
+from calback_assets.warehouse.duckdb.session import DuckDBSession
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.warehouse import Statement
 
 TIMES = 20

@@ -10,9 +10,9 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, materiali
 from calback_assets.assets.raw import raw_assets
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import DEVELOPMENT_KEY
-from calback_assets.sources.firestore import collections
-from calback_assets.sources.firestore_client import Patience, connected
-from calback_assets.sources.firestore_live import LiveFirestore
+from calback_assets.sources.firestore.client import Patience, connected
+from calback_assets.sources.firestore.documents import collections
+from calback_assets.sources.firestore.live import LiveFirestore
 from calback_assets.tables.raw import RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets.warehouse.intake import Intake, Policy, Sources

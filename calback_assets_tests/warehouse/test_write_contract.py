@@ -18,11 +18,11 @@ from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, Tab
 from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, SourceError
 from calback_assets.partitions import SAME_DAY, trailing
+from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.sources.table_query import TableQuery
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_USERS
-from calback_assets.warehouse.googlesql import Input
+from calback_assets.warehouse.googlesql.model import Input
 from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.output import Files, Snapshot, TableRef
 from calback_assets.warehouse.rows import arrow_type

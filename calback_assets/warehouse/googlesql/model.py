@@ -1,0 +1,244 @@
+"""GoogleSQL models: parsed once, held to the allow-list, and rendered for an engine with constant day ranges.
+
+Parsing, the allow-list check, pruned inputs and lineage belong here. Parameters stand in `template`, what DuckDB needs
+in `duckdb_rendering`; running SQL belongs in the warehouses.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+import sqlglot
+from sqlglot import Token, TokenType, exp
+from sqlglot.errors import SqlglotError
+from sqlglot.lineage import Node, lineage
+from sqlglot.optimizer.qualify import qualify
+from sqlglot.optimizer.scope import build_scope
+
+from calback_assets.days import Stretch
+from calback_assets.errors import ModelError
+from calback_assets.partitions import Reach
+from calback_assets.tables import EVENT_DATE, Table
+from calback_assets.warehouse.googlesql.duckdb_rendering import (
+    aware_timestamps,
+    googlesql_values,
+    lists_for_correlated_unnest,
+    unmaterialized,
+)
+from calback_assets.warehouse.googlesql.functions import ALLOWED, UNITS
+from calback_assets.warehouse.googlesql.template import Day, Parameter, Template
+
+SCHEMA = "calback"
+
+DAYS = "days"
+"""The name under which every model may read the days that are written."""
+_DIALECT = "bigquery"
+_DAY_COLUMNS = dict(zip(Day._fields, ("DATE", "TIMESTAMP", "TIMESTAMP"), strict=True))
+_SYNTAX = frozenset(
+    (
+        *("ALL", "AND", "AS", "BETWEEN", "BY", "CASE", "DISTINCT", "ELSE", "EXCEPT", "EXISTS", "FROM", "FULL", "IN"),
+        *("INNER", "INTERSECT", "JOIN", "LEFT", "LIMIT", "NOT", "ON", "OR", "OVER", "QUALIFY", "RIGHT", "SELECT"),
+        *("STRUCT", "THEN", "UNION", "UNNEST", "USING", "VALUES", "WHEN", "WHERE", "WITH"),
+    )
+)
+"""Words that may stand before a parenthesis without calling a function."""
+
+_WITHOUT_PARENTHESES = frozenset({"CURRENT_DATE", "CURRENT_DATETIME", "CURRENT_TIME", "CURRENT_TIMESTAMP"})
+_ALLOWED_CALLS = frozenset(f"{name}(… {unit})" if unit else name for name in ALLOWED for unit in UNITS.get(name, {""}))
+
+
+@dataclass(frozen=True)
+class Input:
+    """A table that a model reads, and which of its days, seen from each day that is written."""
+
+    table: Table
+    reach: Reach | None
+    """None for a snapshot, which has no days."""
+
+
+class Model:
+    """One GoogleSQL query in a `.sql` file, with the tables it reads, checked and rendered as it is loaded.
+
+    Every table in the query must be one of `inputs` (by its alias there) or a CTE; every function must be in the
+    allow-list. Parameters are written `@name`. The query yields the rows of all days of a stretch, whose days it may
+    join as `days`: `event_date` (DATE), and `day_start`, `day_end` (TIMESTAMP), its half-open bounds in the
+    deployment's time zone. An input holds the days that any day of the stretch reads.
+
+    Attributes:
+        duckdb_template: the query for DuckDB, with its parameters still open.
+        bigquery_template: the query for BigQuery, likewise.
+        lineage: for each output column, the (table, column) pairs that it is made from.
+
+    Raises:
+        ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
+    """
+
+    def __init__(self, path: Path, inputs: Mapping[str, Input]) -> None:
+        """Parse, check and render the file: what is wrong with it is said when definitions load, not at midnight."""
+        self.path = path
+        self.inputs = dict(inputs)
+        self.sql = path.read_text(encoding="utf-8")
+        try:
+            tokens = sqlglot.tokenize(self.sql, read=_DIALECT)
+            tree = sqlglot.parse_one(self.sql, read=_DIALECT)
+        except SqlglotError as error:
+            raise ModelError(f"{path.name}: not GoogleSQL: {str(error).splitlines()[0]}") from error
+        if not isinstance(tree, exp.Query):
+            raise ModelError(f"{path.name}: not one query: a model is a single SELECT")
+        self._tree = tree
+        self._check_functions(tokens)
+        self._check_tables()
+        self.duckdb_template = self._for_duckdb()
+        self.bigquery_template = self._for_bigquery()
+        self.lineage = self._followed()
+
+    def _check_functions(self, tokens: list[Token]) -> None:
+        for call, line in _calls(tokens):
+            if call not in _ALLOWED_CALLS:
+                raise ModelError(
+                    f"{self.path.name}, line {line}: {call} is not in the allow-list of GoogleSQL; add it to "
+                    "warehouse/functions.py with conformance rows, or write the model without it"
+                )
+        if self._tree.find(exp.Div):
+            raise ModelError(
+                f"{self.path.name}: the operator / divides by zero differently on each engine; use SAFE_DIVIDE"
+            )
+
+    def _check_tables(self) -> None:
+        ctes = {cte.alias for cte in self._tree.find_all(exp.CTE)}
+        for table in self._tree.find_all(exp.Table):
+            if table.db or table.name not in ctes | self.inputs.keys() | {DAYS}:
+                raise ModelError(
+                    f"{self.path.name}: reads {table.sql(_DIALECT)}, which is none of its inputs: "
+                    f"{', '.join(sorted(self.inputs)) or 'it has none'}"
+                )
+
+            if table.args.get("joins"):
+                raise ModelError(
+                    f"{self.path.name}: the join in parentheses with {table.name} cannot be carried over; "
+                    "write it as a sub-query"
+                )
+
+    def _for_duckdb(self) -> "Template":
+        tree = self._with_pruned_inputs()
+        lists_for_correlated_unnest(tree)
+        aware_timestamps(tree)
+        googlesql_values(tree)
+        unmaterialized(tree)
+        return Template(tree.sql("duckdb", pretty=True), "duckdb")
+
+    def _for_bigquery(self) -> "Template":
+        """The query as the file writes it, over pruned inputs in the job's default dataset."""
+        return Template(self._with_pruned_inputs(schema=None).sql(_DIALECT, pretty=True), _DIALECT)
+
+    def _with_pruned_inputs(self, schema: str | None = SCHEMA) -> exp.Expr:
+        """A copy of the query in which every input is a sub-query over its columns and its range of days."""
+        tree = self._tree.copy()
+        ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+        for table in list(tree.find_all(exp.Table)):
+            if table.name in ctes:
+                continue
+            if table.name == DAYS:
+                table.set("this", exp.Parameter(this=exp.var(DAYS)))
+                table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias or DAYS)))
+                continue
+            source = self.inputs[table.name]
+            pruned = exp.select(*source.table.column_names).from_(exp.table_(source.table.name, db=schema))
+            if source.reach is not None:
+                day = exp.column(EVENT_DATE)
+                pruned = pruned.where(
+                    day >= exp.Parameter(this=exp.var(f"{table.name}_from")),
+                    day < exp.Parameter(this=exp.var(f"{table.name}_until")),
+                )
+            table.replace(pruned.subquery(table.alias_or_name))
+        return tree
+
+    def _followed(self) -> dict[str, frozenset[tuple[str, str]]]:
+        """The lineage, followed on the DuckDB form, where a look-up in an UNNEST is a plain column reference."""
+        tree = self._tree.copy()
+        lists_for_correlated_unnest(tree)
+        schema: dict[str, object] = {DAYS: _DAY_COLUMNS}
+        schema |= {
+            alias: {column.name: column.type for column in source.table.columns}
+            for alias, source in self.inputs.items()
+        }
+        qualified = qualify(
+            tree, dialect=_DIALECT, schema=schema, quote_identifiers=False, validate_qualify_columns=False
+        )
+        scope = build_scope(qualified)
+        if not isinstance(qualified, exp.Query):
+            raise ModelError(f"{self.path.name}: not a query")
+        return {
+            name: frozenset(
+                self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False))
+            )
+            for name in qualified.named_selects
+        }
+
+    def _origins(self, root: Node) -> Iterator[tuple[str, str]]:
+        for node in root.walk():
+            if isinstance(node.source, exp.Table) and node.source.name in self.inputs:
+                yield self.inputs[node.source.name].table.name, exp.to_column(node.name).name
+
+    @property
+    def reads(self) -> Mapping[str, Reach]:
+        """The tables of which a day reads its own day, and perhaps others."""
+        return {
+            source.table.name: source.reach
+            for source in self.inputs.values()
+            if source.reach and source.reach.covers_its_day
+        }
+
+    def rows_read(self, written: Mapping[str, Mapping[date, int]], day: date) -> int:
+        """How many rows a day reads, by the rows of each written day of the tables that it reads."""
+        windows = (
+            (written[name], *reach.of(Stretch.on(day), date.min, date.max)) for name, reach in self.reads.items()
+        )
+        return sum(
+            days.get(start + timedelta(days=age), 0)
+            for days, start, end in windows
+            for age in range((end - start).days)
+        )
+
+    def window_parameters(self, stretch: Stretch, first: date, last: date) -> dict[str, Parameter]:
+        """The day ranges of the inputs when a stretch is written, half open, within the data set's days.
+
+        Args:
+            stretch: the partitions that are written.
+            first: the first partition of the data set; no input reaches further back.
+            last: the last partition that may exist; no input reaches further on.
+        """
+        parameters: dict[str, Parameter] = {}
+        for alias, source in self.inputs.items():
+            if source.reach is not None:
+                start, end = source.reach.of(stretch, first, last)
+                parameters[f"{alias}_from"] = start
+                parameters[f"{alias}_until"] = end
+        return parameters
+
+
+def _calls(tokens: list[Token]) -> Iterator[tuple[str, int]]:
+    """Every function call as the file writes it, with its line; a date part that a call ends with is part of it."""
+    for index, token in enumerate(tokens[:-1]):
+        name = token.text.upper()
+        is_call = name in _WITHOUT_PARENTHESES or tokens[index + 1].token_type is TokenType.L_PAREN
+        is_word = re.fullmatch(r"[A-Z_]\w*", name) and token.token_type is not TokenType.STRING
+        if not is_call or not is_word or name in _SYNTAX:
+            continue
+        if index > 1 and tokens[index - 1].token_type is TokenType.DOT:
+            name = f"{tokens[index - 2].text.upper()}.{name}"
+        if name in UNITS:
+            name = f"{name}(… {_last_word(tokens, index + 1)})"
+        yield name, token.line
+
+
+def _last_word(tokens: list[Token], opening: int) -> str:
+    """The last token within the parentheses that open at the index."""
+    depth = 0
+    for index in range(opening, len(tokens)):
+        depth += {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}.get(tokens[index].token_type, 0)
+        if depth == 0:
+            return tokens[index - 1].text.upper()
+    return tokens[-1].text.upper()

@@ -89,15 +89,16 @@ def warehouse(local: Platform, statements: list[str], emulator: Emulator) -> Ite
         load_folder(firestore.store, local.data / "firestore")
         patched.setenv("FIRESTORE_EMULATOR_HOST", firestore.host)
         patched.setenv("BIGQUERY_EMULATOR_HOST", emulator.url)
-        patched.setattr(Jobs, "query", recording(Jobs.query, statements))
-        patched.setattr(Jobs, "columns", recording(Jobs.columns, statements))
         for name in ("calback", EXPORT, LOG.partition(".")[0], DOCUMENTS):
             dataset = bigquery.Dataset(f"{PROJECT}.{name}")
             dataset.location = LOCATION
             bigquery_client.create_dataset(dataset)
         load_exports(bigquery_client, local.data)
         load_changes(bigquery_client, local.data)
-        assert materialize(local, CALBACK_DEPLOYMENT="gcp").success
+        with pytest.MonkeyPatch.context() as recorded:
+            recorded.setattr(Jobs, "query", recording(Jobs.query, statements))
+            recorded.setattr(Jobs, "columns", recording(Jobs.columns, statements))
+            assert materialize(local, CALBACK_DEPLOYMENT="gcp").success
         yield bigquery_client
 
 
@@ -141,8 +142,8 @@ def load_changes(bigquery_client: Client, data: Path) -> None:
     for path in (data / "firestore").glob("*.jsonl"):
         changes = duckdb.sql(
             f"SELECT 'projects/p/databases/(default)/documents/{path.stem}/' || id AS document_name, operation, "
-            "CAST(at AS TIMESTAMPTZ) AS timestamp, CAST(data AS VARCHAR) AS data FROM (SELECT *, "
-            "unnest(['CREATE', 'UPDATE']) AS operation, unnest([create_time, update_time]) AS at "
+            "CAST(changed_at AS TIMESTAMPTZ) AS timestamp, CAST(data AS VARCHAR) AS data FROM (SELECT *, "
+            "unnest(['CREATE', 'UPDATE']) AS operation, unnest([create_time, update_time]) AS changed_at "
             f"FROM read_json('{path}', format = 'newline_delimited', columns = {{'id': 'VARCHAR', "
             "'create_time': 'VARCHAR', 'update_time': 'VARCHAR', 'data': 'JSON'}))"
         ).to_arrow_table()

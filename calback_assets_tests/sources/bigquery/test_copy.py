@@ -18,6 +18,7 @@ from google.auth.exceptions import DefaultCredentialsError
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 
+from calback_assets.days import Stretch
 from calback_assets.errors import SourceError
 from calback_assets.sources.access_log.table import AccessLogTable
 from calback_assets.sources.bigquery.catalog import BigQueryCatalog
@@ -58,7 +59,7 @@ def result(query: object) -> list[dict[str, object]]:
 def events(tables: Tables, rows: BigQueryRows) -> FileQuery:
     now = datetime(2024, 6, 1, tzinfo=ZoneInfo(SEOUL))
     catalog = BigQueryCatalog(lambda: tables.client)
-    found = Ga4Export(catalog, PROJECT, tables.dataset, SEOUL, lambda: now, rows).look(DAY).day(DAY)
+    found = Ga4Export(catalog, PROJECT, tables.dataset, SEOUL, lambda: now, rows).look(DAY).read(Stretch.on(DAY))
     assert isinstance(found, FileQuery)
     return found
 
@@ -83,7 +84,7 @@ def test_the_events_of_the_day_are_copied_from_the_tables_that_may_hold_them(
     )
     tables.add("events_intraday_20240315", {"event_timestamp": "INT64", "event_name": "STRING"}, [GOOD, *others])
     found = events(tables, rows)
-    assert found.facts == {
+    assert found.facts[DAY] == {
         "tables": "events_20240314, events_intraday_20240315",
         "kinds": "daily 2024-03-14, intraday 2024-03-15",
     }
@@ -138,7 +139,7 @@ def test_the_log_s_day_is_cut_by_a_date_and_by_a_time(
     catalog = BigQueryCatalog(lambda: tables.client)
     found = AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", SEOUL, rows=rows).look(DAY)
     assert found.has(DAY)
-    query = found.day(DAY)
+    query = found.read(Stretch.on(DAY))
     made = result(query) if into == "duckdb" else tables.read(query, RAW_ACCESS_LOG)
     expected = {"event_date": DAY, "user_id": "7", "topic": None, "partition": None, "offset": 1}
     assert made == [expected] * len(of_day)
@@ -146,7 +147,9 @@ def test_the_log_s_day_is_cut_by_a_date_and_by_a_time(
 
 def opens(tables: Tables, rows: BigQueryRows) -> FileQuery:
     catalog = BigQueryCatalog(lambda: tables.client)
-    query = AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", SEOUL, rows=rows).look(DAY).day(DAY)
+    query = (
+        AccessLogTable(catalog, PROJECT, f"{tables.dataset}.opens", SEOUL, rows=rows).look(DAY).read(Stretch.on(DAY))
+    )
     assert isinstance(query, FileQuery)
     return query
 
@@ -207,7 +210,7 @@ def test_where_both_are_denied_the_roles_are_named(one_open: Tables) -> None:
         patch.object(one_open.client, "query", side_effect=Forbidden(f"Access Denied: User {MARK}")),
         pytest.raises(SourceError) as caught,
     ):
-        found.day(DAY)
+        found.read(Stretch.on(DAY))
     said = (
         f"CALBACK_ACCESS_LOG_TABLE: table {one_open.dataset}.opens in project {PROJECT} may not be read; grant the "
         "platform's account roles/bigquery.dataViewer on its dataset, and roles/bigquery.readSessionUser and "

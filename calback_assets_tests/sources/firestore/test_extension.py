@@ -231,7 +231,7 @@ def test_missing_credentials_and_denied_tables_are_said_in_a_line(tables: Tables
     tables.add("users_raw_changelog", COLUMNS, [USER])
     with (
         patch.object(tables.client, "list_rows", side_effect=Forbidden(f"Access Denied: User {MARK}")),
-        pytest.raises(SourceError, match=r"dataset analytics_\d+ .* may not be read, or does not exist; ") as caught,
+        pytest.raises(SourceError, match=r"table analytics_\d+\.users_raw_changelog .* may not be read; ") as caught,
     ):
         exported(tables).has("raw_users")
     assert MARK not in str(caught.value)

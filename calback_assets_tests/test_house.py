@@ -105,10 +105,11 @@ def test_no_tool_is_configured_in_both_files() -> None:
     assert in_setup_cfg & in_pyproject == set()
 
 
-def test_contributing_draws_the_floors_that_imports_are_held_to() -> None:
+@pytest.mark.parametrize("contract", ["floors", "warehouse", "sources"])
+def test_contributing_draws_the_floors_that_imports_are_held_to(contract: str) -> None:
     sections = configparser.ConfigParser()
     sections.read_string(text("setup.cfg"))
-    floors = sections["importlinter:contract:floors"]["layers"].strip()
+    floors = sections[f"importlinter:contract:{contract}"]["layers"].strip()
     assert f"```\n{floors}\n```" in text("CONTRIBUTING.md")
 
 

@@ -236,7 +236,7 @@ def test_any_ranges_in_any_order_and_stretches_end_in_the_tables_of_a_build_by_d
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(derandomize=True, database=None, deadline=None, max_examples=20)
+@settings(derandomize=True, database=None, deadline=None, max_examples=12)
 @given(runs(), DOCUMENTS)
 def test_many_more_ranges_in_any_order_and_stretches_end_in_the_tables_of_a_build_by_days(
     order: list[Run], documents: dict[str, list[Row]]

@@ -192,18 +192,20 @@ def test_a_table_is_the_same_row_for_row(local: Platform, warehouse: Client, tab
     assert comparable(stored(warehouse, table), table) == comparable(made, table)
 
 
-HERE, THERE = "files", "bigquery"
 COMBINATIONS = [
-    (documents, events, log)
-    for documents in ("files", "firestore", "bigquery")
-    for events in (HERE, THERE)
-    for log in (HERE, THERE)
+    ("files", "files", "bigquery"),
+    ("files", "bigquery", "files"),
+    ("firestore", "files", "files"),
+    ("firestore", "bigquery", "bigquery"),
+    ("bigquery", "files", "files"),
+    ("bigquery", "bigquery", "bigquery"),
 ]
+"""Every pair of two sources' places: a raw table is made of one source, so a third spoils nothing that two do not."""
 
 
 @pytest.mark.usefixtures("warehouse")
 @pytest.mark.parametrize(("documents", "events", "log"), COMBINATIONS)
-def test_every_combination_of_sources_ends_in_the_same_tables_of_duckdb(
+def test_every_pair_of_sources_ends_in_the_same_tables_of_duckdb(
     local: Platform, tmp_path: Path, documents: str, events: str, log: str
 ) -> None:
     path = tmp_path / "warehouse.duckdb"
@@ -219,8 +221,10 @@ def test_every_combination_of_sources_ends_in_the_same_tables_of_duckdb(
         assert contents(made) == contents(expected)
 
 
-@pytest.mark.parametrize(("documents", "events", "log"), COMBINATIONS)
-def test_every_combination_of_sources_ends_in_the_same_raw_tables_of_bigquery(
+@pytest.mark.parametrize(
+    ("documents", "events", "log"), [("files", "files", "files"), ("bigquery", "bigquery", "files")]
+)
+def test_sources_apart_end_in_the_same_raw_tables_of_bigquery(
     local: Platform, warehouse: Client, documents: str, events: str, log: str
 ) -> None:
     dataset = f"made_of_{documents}_{events}_{log}"

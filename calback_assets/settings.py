@@ -20,6 +20,7 @@ from zoneinfo import available_timezones
 from dotenv import load_dotenv
 from dotenv.parser import parse_stream
 
+from calback_assets.days import parse_day
 from calback_assets.errors import SettingsError
 
 T = TypeVar("T")
@@ -116,10 +117,10 @@ def _sources(text: str) -> frozenset[str] | None:
 
 def _day(text: str) -> date | None:
     try:
-        day = date.fromisoformat(text)
+        day = parse_day(text)
     except ValueError:
         return None
-    return day if day.isoformat() == text and FIRST_DAY <= day <= LAST_DAY else None
+    return day if FIRST_DAY <= day <= LAST_DAY else None
 
 
 def _zone(text: str) -> str | None:

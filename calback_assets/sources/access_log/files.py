@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from calback_assets.days import Stretch
+from calback_assets.days import Stretch, parse_day
 from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.access_log.forms import (
@@ -323,7 +323,6 @@ def _files(folder: Path) -> list[Path]:
 
 def _day(text: str) -> date | None:
     try:
-        day = date.fromisoformat(text)
+        return parse_day(text)
     except ValueError:
         return None
-    return day if day.isoformat() == text else None  # fromisoformat also takes 20240314.

@@ -262,7 +262,9 @@ class DuckDBSession(Session):
             with self._transaction():
                 sql = self._clean(table, statement.sql) if statement.is_from_outside else statement.sql
                 guarded = f"SELECT * REPLACE ({_only(stretch)} AS {EVENT_DATE}) FROM ({sql})"
-                before = self._digests(table, these)
+                # Where no other day hangs on whether one has changed, each is taken to have.
+                is_watched_here = is_watched(table, self._dependents)
+                before = self._digests(table, these) if is_watched_here else {}
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
                 self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {these}")
                 self._insert(table, guarded)
@@ -270,8 +272,6 @@ class DuckDBSession(Session):
                 row_counts = {day: after[day].rows if day in after else 0 for day in stretch.days}
                 refuse_too_few(table, statement.least, row_counts)
                 self._ledger.enter(table, row_counts, run_id)
-                # Where no other day hangs on whether one has changed, each is taken to have.
-                is_watched_here = is_watched(table, self._dependents)
                 changed = [day for day in stretch.days if not is_watched_here or before.get(day) != after.get(day)]
                 own, others = staled_by(table, changed, rippled, self._dependents)
                 if stale := own + others:

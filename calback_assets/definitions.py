@@ -21,6 +21,7 @@ from calback_assets.settings import Settings, environment
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
+from calback_assets.warehouse.googlesql.template import Parameter
 from calback_assets.warehouse.intake import Policy, arrived_everywhere, intake_resource
 from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
 
@@ -35,9 +36,10 @@ def build_defs(settings: Settings) -> Definitions:
     calendar = Calendar(settings.start_date, settings.end_date, settings.timezone)
     warehouse = warehouse_of(settings, dependents(SQL_ASSETS))
     sources = sources_of(settings)
-    parameters = {
+    parameters: dict[str, Parameter] = {
         "frequent_min_days": settings.frequent_min_days,
         "frequent_window_days": settings.frequent_window_days,
+        "start_date": settings.start_date,
     }
     with warnings.catch_warnings():
         # Both have been beta since 2023 and are what ranges in one run and trailing windows need.

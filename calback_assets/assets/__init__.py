@@ -7,12 +7,12 @@ groups that Dagit shows.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from calback_assets.assets import cohorts, core, metrics
+from calback_assets.assets import cohorts, core, insight, metrics
 from calback_assets.assets.sql_asset import SqlAsset
 
 SQL_ASSETS: tuple[SqlAsset, ...] = tuple(
     module.ASSET
-    for group in (core, metrics, cohorts)
+    for group in (core, metrics, cohorts, insight)
     for found in iter_modules(group.__path__, f"{group.__name__}.")
     if hasattr(module := import_module(found.name), "ASSET")
 )

@@ -4,11 +4,15 @@ The declaration and its assembly belong here; what an asset computes stands in i
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 from dagster import AssetDep, AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, asset
 
 from calback_assets.assets.owners import OWNERS
@@ -22,7 +26,7 @@ from calback_assets.warehouse.output import Plot, Query
 
 @dataclass(frozen=True)
 class SqlAsset:
-    """A daily-partitioned table that one GoogleSQL query makes, for all days of a stretch at once."""
+    """A table that one GoogleSQL query makes: for all days of a stretch at once, or as of the newest day."""
 
     table: Table
     sql: Path
@@ -34,12 +38,20 @@ class SqlAsset:
     """Other days of this same table that the query reads, before or after all that are written."""
     ripple: "Ripple | None" = None
     plot: Plot | None = None
+    refine: Callable[[pa.Table], pd.DataFrame] | None = None
+    """Of a table without days: the statistics between what the query finds and what the table holds."""
 
     @cached_property
     def model(self) -> Model:
         """The parsed and checked query."""
         upstream = {name: Input(TABLES[name], reach) for name, reach in self.reads.items()}
         return Model(self.sql, upstream | {name: Input(self.table, reach) for name, reach in self.own_days.items()})
+
+    @property
+    def code_version(self) -> str:
+        """Another one for another query, or other statistics."""
+        statistics = inspect.getsource(sys.modules[self.refine.__module__]) if self.refine else ""
+        return hashlib.sha256((self.model.sql + statistics).encode()).hexdigest()[:12]
 
     def build(self, partitions: DailyPartitionsDefinition, settings: Mapping[str, Parameter]) -> AssetsDefinition:
         """The Dagster asset.
@@ -48,7 +60,8 @@ class SqlAsset:
             ModelError: the query uses what not every engine can run.
         """
         ripple = self.ripple.model if self.ripple else None
-        query = Query(self.model, {name: settings[name] for name in self.parameters}, ripple, self.plot)
+        query = Query(self.model, {name: settings[name] for name in self.parameters}, ripple, self.plot, self.refine)
+        is_daily = self.table.is_partitioned
 
         @asset(
             name=self.table.name,
@@ -56,12 +69,12 @@ class SqlAsset:
             description=self.table.description,
             owners=OWNERS,
             kinds={"sql"},
-            partitions_def=partitions,
-            backfill_policy=BackfillPolicy.single_run(),
-            code_version=hashlib.sha256(self.model.sql.encode()).hexdigest()[:12],
+            partitions_def=partitions if is_daily else None,
+            backfill_policy=BackfillPolicy.single_run() if is_daily else None,
+            code_version=self.code_version,
             metadata=contract_metadata(self.table),
             deps=[
-                AssetDep(name, partition_mapping=None if reach is None else partition_mapping(reach))
+                AssetDep(name, partition_mapping=partition_mapping(reach) if is_daily and reach else None)
                 for name, reach in self.reads.items()
             ],
         )
@@ -89,6 +102,8 @@ def dependents(assets: Sequence[SqlAsset]) -> dict[str, list[tuple[str, Reach]]]
     """For each table, the partitioned tables that read its days, and which."""
     found: dict[str, list[tuple[str, Reach]]] = {}
     for declared in assets:
+        if not declared.table.is_partitioned:
+            continue  # Written anew by every run.
         for name, reach in declared.reads.items():
             if reach is not None:
                 found.setdefault(name, []).append((declared.table.name, reach))

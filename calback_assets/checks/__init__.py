@@ -38,13 +38,17 @@ STEP_SUFFIX = "_invariants"
 
 @dataclass(frozen=True)
 class Check:
-    """An invariant of a table: its query returns `event_date` and figures for every violation on a day of a stretch."""
+    """An invariant of a table: its query returns `event_date` and figures for every violation on a day of a stretch.
+
+    Of a table without days it returns figures alone.
+    """
 
     table: Table
     name: str
     description: str
-    reads: Mapping[str, tuple[str, Reach]]
-    """By the name that the query reads them under: a table and its days, seen from each day that is checked."""
+    reads: Mapping[str, tuple[str, Reach | None]]
+    """By the name that the query reads them under: a table and its days, seen from each day that is checked; None for
+    a table without days."""
 
     @cached_property
     def model(self) -> Model:
@@ -128,9 +132,9 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
         context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
     ) -> Iterator[AssetCheckResult]:
         with warehouse.session() as session:
-            days = session.days_of_run(table, context.run.run_id)
+            days = session.days_of_run(table, context.run.run_id) if table.is_partitioned else []
             for name, model in models.items():
-                yield _result(table, name, list(_violations(session, model, calendar, days)), len(days))
+                yield _result(table, name, list(_violations(session, model, calendar, days)), days)
 
     return invariants
 
@@ -138,23 +142,29 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
 def _violations(session: Session, model: Model, calendar: Calendar, days: Sequence[date]) -> Iterator[str]:
     """The rows that the check's query finds, in the order of their days."""
     template, due = session.template(model), set(days)
+    if not any(source.reach for source in model.inputs.values()):
+        yield from map(_shown, session.records(template.fill({})))
     rows = partial(model.rows_read, session.row_counts(sorted(model.reads)))
     while due:
         stretch = session.at_once.of(due, rows)
         found = session.records(template.fill(calendar.parameters(model, stretch)))
         for row in sorted(found, key=itemgetter(EVENT_DATE)):
-            yield ", ".join(f"{name} {value}" for name, value in row.items())
+            yield _shown(row)
         due.difference_update(stretch.days)
 
 
-def _result(table: Table, name: str, violations: Sequence[str], days: int) -> AssetCheckResult:
+def _shown(row: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in row.items())
+
+
+def _result(table: Table, name: str, violations: Sequence[str], days: Sequence[date]) -> AssetCheckResult:
     return AssetCheckResult(
         asset_key=table.name,
         check_name=name,
         passed=not violations,
         severity=AssetCheckSeverity.ERROR,
         metadata={
-            "days": MetadataValue.int(days),
+            **({"days": MetadataValue.int(len(days))} if table.is_partitioned else {}),
             "violations": MetadataValue.int(len(violations)),
             "first_violations": MetadataValue.text("; ".join(violations[:_SHOWN_VIOLATIONS]) or "none"),
         },

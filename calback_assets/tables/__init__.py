@@ -4,12 +4,12 @@
 here.
 """
 
-from calback_assets.tables import core, metrics, raw
+from calback_assets.tables import core, insight, metrics, raw
 from calback_assets.tables.contract import EVENT_DATE, Column, Privacy, Table
 
 TABLES: dict[str, Table] = {
     declared.name: declared
-    for module in (raw, core, metrics)
+    for module in (raw, core, metrics, insight)
     for declared in vars(module).values()
     if isinstance(declared, Table)
 }

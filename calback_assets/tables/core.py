@@ -87,6 +87,43 @@ USER_DAILY_ACTIVITY = Table(
     ),
 )
 
+USER_BEHAVIOUR = Table(
+    name="user_behaviour",
+    description="What each person did on a day, by behaviour: every activity event of the app under its own name, and "
+    "behaviours that are declared, such as a meeting with others.",
+    grain="user × day × behaviour",
+    key=(EVENT_DATE, "user_id", "behaviour"),
+    clustering=("behaviour", "user_id"),
+    person=("user_id",),
+    declared=(
+        Column(EVENT_DATE, "DATE", "The day.", required=True),
+        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
+        Column("behaviour", "STRING", "Name of the event, or of a declared behaviour.", required=True),
+        Column("times", "INT64", "How often the person did it on the day.", required=True),
+    ),
+)
+
+USER_JOINED = Table(
+    name="user_joined",
+    description="The day on which each person joined, which says the cohort they belong to.",
+    grain="user",
+    key=("user_id",),
+    clustering=("user_id",),
+    person=("user_id",),
+    stands_alone=True,
+    declared=(
+        Column(EVENT_DATE, "DATE", "The day the person joined.", required=True),
+        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
+        Column(
+            "basis",
+            "STRING",
+            "registration: the account's creation. first_activity: where there are no accounts at all, the first "
+            "active day, but for the first 30 days of the data, whose people may have been there before.",
+            required=True,
+        ),
+    ),
+)
+
 USER_FIRST_SEEN = Table(
     name="user_first_seen",
     description="The first day on which each person was ever active.",

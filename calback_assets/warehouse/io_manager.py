@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeAlias
@@ -25,7 +25,7 @@ from dagster import (
     OutputContext,
 )
 
-from calback_assets.days import Stretch, day_bounds, parse_day, span
+from calback_assets.days import Stretch, day_bounds, parse_day, span, stretches
 from calback_assets.errors import CalbackError, ContractError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT
 from calback_assets.sources.bigquery.query import TableQuery
@@ -172,6 +172,9 @@ class _Write:
             self._rows(obj)
 
     def _query(self, query: Query) -> None:
+        if not self._table.is_partitioned:
+            self._as_of_newest(query)
+            return
         template = self._session.template(query.model)
         ripple = self._session.template(query.ripple) if query.ripple else None
 
@@ -182,6 +185,35 @@ class _Write:
             return nullcontext(Statement(filled, ripple.fill(self._calendar.parameters(query.ripple, stretch))))
 
         self._replace_days(statement, self._rows_read(query.model), follow_stale=True)
+
+    def _as_of_newest(self, query: Query) -> None:
+        """Replace a table without days by what its query says of the newest unbroken stretch of what it reads."""
+        stretch = self._newest(query.model)
+        calendar = replace(self._calendar, first=stretch.first)
+        parameters = {**query.parameters, **calendar.parameters(query.model, Stretch.on(stretch.last))}
+        sql = self._session.template(query.model).fill(parameters)
+        self._facts[None] = {"data_from": str(stretch.first), "data_to": str(stretch.last)}
+        if query.refine:
+            self._rows(query.refine(self._session.arrow(sql)), sql=sql)
+            return
+        self._session.check_query(self._table, sql)
+        self._written.append(self._session.replace_snapshot(self._table, sql, self._context.run_id))
+
+    def _newest(self, model: Model) -> Stretch:
+        """The last days in a row on which all that the model reads has been written.
+
+        Raises:
+            WarehouseError: there is no such day.
+        """
+        daily = sorted({source.table.name for source in model.inputs.values() if source.reach})
+        written = self._session.row_counts(daily)
+        common = set.intersection(*(set(written[name]) for name in daily))
+        if not common:
+            raise WarehouseError(
+                f"{self._table.name}: there is no day for which {' and '.join(daily)} have been written; nothing was "
+                f"written; materialize {' and '.join(daily)} first"
+            )
+        return list(stretches(common))[-1]
 
     def _rows_read(self, model: Model) -> Callable[[date], int]:
         """How many rows a day reads, once it is seen that what it reads of its own day has been written.
@@ -215,14 +247,15 @@ class _Write:
 
         self._replace_days(statement, files.rows, follow_stale=False)
 
-    def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
+    def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None, sql: str | None = None) -> None:
         run_id = self._context.run_id
         conformed = ConformedRows(rows, self._table)
         self._refuse(conformed)
         with self._session.incoming(conformed, run_id) as name:
             if not self._table.is_partitioned:
-                sql = f"SELECT * FROM {name}"
-                self._written.append(self._session.replace_snapshot(self._table, sql, run_id, max_lost_share))
+                incoming = f"SELECT * FROM {name}"
+                written = self._session.replace_snapshot(self._table, incoming, run_id, max_lost_share)
+                self._written.append(replace(written, sql=sql or written.sql))
                 return
 
             def statement(stretch: Stretch) -> AbstractContextManager[Statement]:
@@ -331,7 +364,7 @@ class _Write:
     def _pictures(self, obj: Output, day: date | None) -> dict[str, Any]:
         """What a person wants to see of the last written partition."""
         pictures = {"preview": MetadataValue.md(self._preview(day))}
-        if isinstance(obj, Query) and obj.plot and day:
+        if isinstance(obj, Query) and obj.plot:
             rows = self._session.read(_ref(self._table, day, obj.plot.days))
             pictures["plot"] = MetadataValue.md(obj.plot.draw(rows.to_pandas()))
         return pictures

@@ -33,20 +33,26 @@ class TableRef:
 class Plot:
     """A picture of a table's last days for the materialization's metadata."""
 
-    days: int
     draw: Callable[[pd.DataFrame], str]
     """From the table's rows of those days to Markdown with the picture in it."""
+    days: int = 1
+    """Without a meaning for a table that has no days."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """A GoogleSQL model to run inside the warehouse, once for each stretch of days that is written."""
+    """A GoogleSQL model to run inside the warehouse, once for each stretch of days that is written.
+
+    A table without days is written once, as of the newest day of what its model reads.
+    """
 
     model: Model
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     ripple: Model | None = None
     """Names the other days of the same table (`event_date`) whose rows change when a day is replaced."""
     plot: Plot | None = None
+    refine: Callable[[pa.Table], pd.DataFrame] | None = None
+    """Of a table without days: from what the query found to the table's rows."""
 
 
 @dataclass(frozen=True)

@@ -260,6 +260,9 @@ class Session(Protocol):
     def records(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query by column name; for few rows."""
 
+    def arrow(self, sql: str) -> pa.Table:
+        """The rows of a query, all in memory."""
+
 
 @dataclass(frozen=True)
 class Condition:

@@ -13,5 +13,5 @@ ASSET = SqlAsset(
     Path(__file__).with_suffix(".sql"),
     # 31 days: whether someone returns hangs on the 30 days before the day.
     reads={"user_daily_activity": trailing(31), "user_first_seen": SAME_DAY},
-    plot=Plot(days=90, draw=draw_active_users),
+    plot=Plot(draw_active_users, days=90),
 )

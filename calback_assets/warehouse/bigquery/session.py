@@ -153,6 +153,11 @@ class BigQuerySession(Session):
         job = self._jobs.query(sql, READ)
         return [dict(row.items()) for row in job.result(retry=self._jobs.retry)]
 
+    def arrow(self, sql: str) -> pa.Table:
+        """The rows of a query, all in memory."""
+        rows = self._jobs.query(sql, READ).result(retry=self._jobs.retry)
+        return rows.to_arrow(bqstorage_client=self._reader, create_bqstorage_client=False)
+
     def ensure(self, table: Table) -> None:
         """Make the table of the contract, or add nullable columns that the contract has gained.
 

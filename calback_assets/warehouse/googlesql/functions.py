@@ -61,6 +61,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
         Conformance(_over("COUNTIF(x > 9)", "1"), 0),
         Conformance("(SELECT COUNTIF(x > 1) FROM UNNEST([1]) AS x WHERE x > 1)", 0),
     ),
+    "DATE_ADD": (
+        Conformance("DATE_ADD(DATE '2024-02-28', INTERVAL 2 DAY)", date(2024, 3, 1)),
+        Conformance("DATE_ADD(DATE '2024-01-01', INTERVAL -1 DAY)", date(2023, 12, 31)),
+    ),
     "DATE_DIFF": (
         Conformance("DATE_DIFF(DATE '2024-03-01', DATE '2024-02-28', DAY)", 2),
         Conformance("DATE_DIFF(DATE '2024-01-01', DATE '2024-01-02', DAY)", -1),
@@ -72,7 +76,12 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
     "DATE_TRUNC": (
         Conformance("DATE_TRUNC(DATE '2024-02-29', MONTH)", date(2024, 2, 1)),
         Conformance("DATE_TRUNC(DATE '2024-12-31', MONTH)", date(2024, 12, 1)),
+        # Monday to Sunday, also across a year's end.
+        Conformance("DATE_TRUNC(DATE '2024-01-01', ISOWEEK)", date(2024, 1, 1)),
+        Conformance("DATE_TRUNC(DATE '2024-01-07', ISOWEEK)", date(2024, 1, 1)),
+        Conformance("DATE_TRUNC(DATE '2023-01-01', ISOWEEK)", date(2022, 12, 26)),
     ),
+    "GENERATE_ARRAY": (Conformance("GENERATE_ARRAY(0, 3)", [0, 1, 2, 3]),),
     "IF": (
         Conformance("IF(1 > 2, 'a', 'b')", "b"),
         Conformance("IF(NULL, 'a', 'b')", "b"),
@@ -133,5 +142,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
     "TO_HEX": (Conformance("TO_HEX(MD5(''))", "d41d8cd98f00b204e9800998ecf8427e"),),
 }
 
-UNITS = {"DATE_DIFF": frozenset({"DAY"}), "DATE_SUB": frozenset({"DAY"}), "DATE_TRUNC": frozenset({"MONTH"})}
+UNITS = {
+    "DATE_ADD": frozenset({"DAY"}),
+    "DATE_DIFF": frozenset({"DAY"}),
+    "DATE_SUB": frozenset({"DAY"}),
+    "DATE_TRUNC": frozenset({"ISOWEEK", "MONTH"}),
+}
 """For functions that take a date part last: the parts that the rows above prove."""

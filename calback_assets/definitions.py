@@ -6,15 +6,17 @@ Only the last line reads the environment; tests call `build_defs` with settings 
 import warnings
 from functools import partial
 
-from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
+from dagster import BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
+from calback_assets.assets.insight.return_propensity import return_propensity_asset
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
+from calback_assets.checks.drift import build_drift_check
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings, environment
@@ -45,14 +47,18 @@ def build_defs(settings: Settings) -> Definitions:
         # Both have been beta since 2023 and are what ranges in one run and trailing windows need.
         for name in ("backfill_policy", "allow_nonexistent_upstream_partitions"):
             warnings.filterwarnings("ignore", f"Parameter `{name}`", BetaWarning)
-        daily = [declared.build(partitions, parameters) for declared in SQL_ASSETS]
-        raw = raw_assets(partitions)
-    partitioned = [AssetKey(built.key.path) for built in raw + daily if built.partitions_def is not None]
+        assets = [
+            *raw_assets(partitions),
+            *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
+            return_propensity_asset(partitions),
+        ]
+    partitioned = [built.key for built in assets if built.partitions_def is not None]
     return Definitions(
-        assets=raw + daily,
+        assets=assets,
         asset_checks=[
             *build_checks(CHECKS, calendar),
             *build_volume_checks((RAW_USERS, RAW_MEETINGS, RAW_EVENTS, RAW_ACCESS_LOG), calendar),
+            build_drift_check(),
         ],
         jobs=[daily_job, erase_job],
         schedules=[

@@ -31,7 +31,7 @@ def model_card(models: pd.DataFrame) -> str:
 
 
 _LIMITS = """\
-- Read are days 1–7 of a person and nothing later: `first_week` is made of these days alone, and the model reads it alone.
+- Read are days 1–7 of a person and nothing later: `first_week` is made of these days alone.
 - One thing may have changed since: whether a meeting was with others is told by its document as it was last seen.
 - Nobody who is judged joined within 30 days after somebody who is learned from: of nobody was learned whose outcome was
   still open when they would have been scored. The newest days are held back and used once, for judging.

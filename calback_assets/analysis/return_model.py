@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from threadpoolctl import threadpool_limits
 
 from calback_assets.analysis import judging
 from calback_assets.analysis.drift import PROPENSITY, bins_of
@@ -88,7 +89,8 @@ def learned(rows: pa.Table) -> pd.DataFrame:
     common = _common(everybody, learners, judged)
     if len(learners) < LEAST_LEARNED or len(judged) < LEAST_JUDGED or not (learners.are_enough and judged.are_enough):
         return pd.DataFrame([_too_few(learners, judged) | common])
-    return pd.DataFrame([row | common for row in _rows(learners, judged)])
+    with threadpool_limits(limits=1, user_api="blas"):  # Bits do not hang on the number of cores.
+        return pd.DataFrame([row | common for row in _rows(learners, judged)])
 
 
 def _common(everybody: _People, learners: _People, judged: _People) -> dict[str, Any]:

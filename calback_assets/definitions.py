@@ -6,7 +6,7 @@ Only the last line reads the environment; tests call `build_defs` with settings 
 import warnings
 from functools import partial
 
-from dagster import BetaWarning, Definitions, in_process_executor
+from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.insight.return_propensity import return_propensity_asset
@@ -20,6 +20,7 @@ from calback_assets.checks.drift import build_drift_check
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings, environment
+from calback_assets.tables.insight import RETURN_MODEL
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
@@ -53,6 +54,7 @@ def build_defs(settings: Settings) -> Definitions:
             return_propensity_asset(partitions),
         ]
     partitioned = [built.key for built in assets if built.partitions_def is not None]
+    without_days = [key for built in assets if built.partitions_def is None for key in built.keys]
     return Definitions(
         assets=assets,
         asset_checks=[
@@ -63,7 +65,12 @@ def build_defs(settings: Settings) -> Definitions:
         jobs=[daily_job, erase_job],
         schedules=[
             nightly_schedule(
-                partitions, partitioned, settings.timezone, settings.end_date, partial(arrived_everywhere, sources)
+                partitions,
+                partitioned,
+                settings.timezone,
+                settings.end_date,
+                partial(arrived_everywhere, sources),
+                others=dict.fromkeys(without_days, 0) | {AssetKey(RETURN_MODEL.name): settings.model_every_days},
             )
         ],
         resources={

@@ -242,7 +242,8 @@ def test_every_scan_of_a_partitioned_table_carries_the_constant_days_of_its_inpu
 
 
 def settings(model: Model) -> dict[str, Parameter]:
-    return {name: 3 for name in ("frequent_min_days", "frequent_window_days") if f"@{name}" in model.sql}
+    given: dict[str, Parameter] = {"frequent_min_days": 3, "frequent_window_days": 3, "start_date": DAY}
+    return {name: value for name, value in given.items() if f"@{name}" in model.sql}
 
 
 def days_of(select: exp.Select) -> tuple[date, date]:
@@ -286,7 +287,10 @@ def test_an_input_is_pruned_to_its_reach_within_the_data_set(
 
 @every_asset
 def test_lineage_covers_every_column_of_every_model(declared: SqlAsset) -> None:
-    assert sorted(declared.model.lineage) == sorted(declared.table.column_names)
+    covered = declared.model.lineage.keys() & set(declared.table.column_names)
+    # What statistics add to the columns of a query hangs on all of them.
+    assert declared.refine or sorted(covered) == sorted(declared.table.column_names)
+    assert covered >= set(declared.table.key)
 
 
 @every_asset

@@ -103,6 +103,20 @@ USER_BEHAVIOUR = Table(
     ),
 )
 
+USER_FIRST_SEEN = Table(
+    name="user_first_seen",
+    description="The first day on which each person was ever active.",
+    grain="user",
+    key=("user_id",),
+    clustering=("user_id",),
+    person=("user_id",),
+    stands_alone=True,
+    declared=(
+        Column(EVENT_DATE, "DATE", "The person's first active day.", required=True),
+        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
+    ),
+)
+
 USER_JOINED = Table(
     name="user_joined",
     description="The day on which each person joined, which says the cohort they belong to.",
@@ -121,19 +135,5 @@ USER_JOINED = Table(
             "active day, but for the first 30 days of the data, whose people may have been there before.",
             required=True,
         ),
-    ),
-)
-
-USER_FIRST_SEEN = Table(
-    name="user_first_seen",
-    description="The first day on which each person was ever active.",
-    grain="user",
-    key=("user_id",),
-    clustering=("user_id",),
-    person=("user_id",),
-    stands_alone=True,
-    declared=(
-        Column(EVENT_DATE, "DATE", "The person's first active day.", required=True),
-        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
     ),
 )

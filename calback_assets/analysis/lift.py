@@ -134,18 +134,20 @@ def _unsupported(table: TwoByTwo) -> str:
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows of one outcome and period, with what is left after Benjamini and Hochberg's correction over them."""
-    q_values, adjusted = (_q_values([row[name] for row in rows]) for name in ("p_value", "adjusted_p"))
+    by_itself, adjusted = (q_values([row[name] for row in rows]) for name in ("p_value", "adjusted_p"))
     return [
         row | {"q_value": q, "adjusted_q": adjusted_q, "is_found": row["is_found"] and bool(adjusted_q < _LEVEL)}
-        for row, q, adjusted_q in zip(rows, q_values, adjusted, strict=True)
+        for row, q, adjusted_q in zip(rows, by_itself, adjusted, strict=True)
     ]
 
 
-def _q_values(p_values: list[float]) -> list[float]:
+def q_values(p_values: list[float]) -> list[float]:
+    """Of each p, the expected share of false ones among it and all that are smaller; NaN where there is none."""
     from scipy.stats import false_discovery_control
 
     told = ~np.isnan(p_values)
-    q_values = np.full(len(p_values), np.nan)
+    corrected = np.full(len(p_values), np.nan)
     if told.any():
-        q_values[told] = false_discovery_control(np.array(p_values)[told])
-    return q_values.tolist()
+        corrected[told] = false_discovery_control(np.array(p_values)[told])
+    found: list[float] = corrected.tolist()
+    return found

@@ -1,4 +1,4 @@
-"""Pages for people who look: from the rows of insight tables to sentences, pictures and HTML.
+"""The page that answers the question: findings made of the insight tables, words for them, pictures, and the page.
 
-What is shown, and in which words, belongs here; nothing is computed that a table does not hold.
+Pure functions from the tables' rows to text; where the rows come from and where pages go is not known here.
 """

@@ -52,3 +52,12 @@ KNOWN = {
     "theme_change": Phrase("changed the theme", "change the theme", "테마 바꾸기"),
     "user_engagement": Phrase("had the app in front of them", "use the app", "앱을 화면에 띄워 사용하기"),
 }
+
+PRESENCE = frozenset({"app_open", "first_open", "login", "screen_view", "session_start", "sign_up", "user_engagement"})
+"""What says only that somebody is there, or is new, and not what they do."""
+
+HOLDS = {
+    "friend_request_sent": ("friend_request_accepted",),
+    "meeting_created": ("meeting_with_others",),
+}
+"""What is done by everybody who does one of those on the right: no news beside them."""

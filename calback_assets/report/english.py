@@ -53,7 +53,6 @@ LABELS = Labels(
     under_ten="under 10",
     unfinished="not over yet",
     too_few="too few",
-    nobody=NONE,
     yes="yes",
     no="no",
     behaviour="Behaviour",
@@ -72,6 +71,7 @@ LABELS = Labels(
     e_value="E-value (of the interval)",
     month="Joined in",
     cohort="Joined in the week of",
+    cohort_week="Week of",
     week="Weeks since",
     joined="Joined",
     decile="Tenth, the lowest chance first",
@@ -99,6 +99,7 @@ LABELS = Labels(
     days_after="Days after joining",
     eligible="Have had the chance",
     share="Share (95% interval)",
+    share_of="Share that came back",
     new="New",
     returned="Returning",
     resurrected="Back after a long pause",
@@ -161,6 +162,15 @@ class English(Words):
         did = KNOWN[name].did if name in KNOWN else marked(name)
         return did if at_least == 1 else f"{did}, {at_least} times or more"
 
+    def model(self, name: str) -> str:
+        """What a model is called."""
+        return _MODELS.get(name) or marked(name)
+
+    def group(self, name: str) -> str:
+        """What a group of people is called."""
+        kind, _, platform = name.partition("platform ")
+        return f"platform {marked(platform)}" if not kind and platform else name
+
     def range_of(self, findings: Findings) -> str:
         """Which days the report is about."""
         if findings.as_of is None:
@@ -186,6 +196,17 @@ class English(Words):
                 f"{self._rates(found.less)}."
             )
         return f"{who}; for each day they are there they did more often than others: {self._rates(found.more)}."
+
+    def presence(self, found: Frequent) -> str:
+        """What more of them have done only because they were there more often."""
+        rates = "; ".join(
+            f"{self.behaviour(rate.behaviour)} ({self.share(rate.frequent_share)} against {self.share(rate.other_share)})"
+            for rate in found.more_people_only[:_MOST]
+        )
+        return (
+            f"More of them than of others have done this in the 30 days, but not more often for each day they were "
+            f"there, so it may come of being there more: {rates}."
+        )
 
     def first_week(self, found: FirstWeek | None) -> str:
         """What in the first week goes together with coming back."""
@@ -233,8 +254,8 @@ class English(Words):
         """That a behaviour only seems to go with coming back."""
         return (
             f"“{self._capital(self.behaviour(lift.behaviour, lift.at_least))}” only looks as if it mattered: by itself "
-            f"its odds ratio is {self.estimate(lift.alone)}, and {self.estimate(lift.adjusted)} with activity held "
-            f"fixed. People who are there more often do it more often, and that is all."
+            f"its odds ratio is {self.estimate(lift.alone)}, and {self.estimate(lift.adjusted)} once activity and the "
+            "other behaviours are held fixed. People who are there more often, or do more else, do it more often."
         )
 
     def unseen(self, lift: Lift) -> str:
@@ -263,10 +284,21 @@ class English(Words):
         weeks = f", about {found.weeks} weeks of new people" if found.weeks and found.weeks >= FEWEST else ""
         return (
             f"Help half of the new people, drawn by lot, to {phrase} in their first week, and compare how many come "
-            f"back. If the association were all cause and {found.more_do_it:.0%} more of them did it, the share would "
+            f"back. If the association were all cause and {found.more_do_it * 100:.0f} more in every hundred did it, the share would "
             f"rise from {found.base:.1%} to {found.target:.1%}; to see that with a chance of 80% takes "
             f"{self.count(found.per_group)} people in each half{weeks}."
         )
+
+    def model_card(self, best: Judged) -> Sequence[str]:
+        """Whom the model knows, whom it was judged on, and what follows from that."""
+        return [
+            f"The {self.model(best.name)} learned from {self.count(best.learned_people)} people who joined "
+            f"{self.span(best.learned_from, best.learned_to)}, and was judged on {self.count(best.judged_people)} who "
+            f"joined {self.span(best.judged_from, best.judged_to)}; of these it had learned nothing, and "
+            f"{self.share(best.base_rate)} came back.",
+            "It reads days 1–7 of a person and nothing later. Its chances say who is likely to return, not what would "
+            "make them return; they are for planning, and not for decisions about a single person.",
+        ]
 
     def too_little(self) -> str:
         """In the place of a picture for which there is no data yet."""
@@ -315,3 +347,4 @@ _HOW_WELL = (
     "tells fairly well who returns",
     "tells well who returns",
 )
+_MODELS = {"base_rate": "the same chance for everybody", "logistic": "logistic regression", "boosting": "gradient boosting"}

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from calback_assets.analysis.proportions import wilson
+from calback_assets.report.behaviours import HOLDS, PRESENCE
 from calback_assets.tables.insight import (
     FIRST_WEEK_LIFT,
     FREQUENT_USER_BEHAVIOUR,
@@ -98,6 +99,9 @@ class Rate:
     other_did: int
     frequent_share: float
     other_share: float
+    share_low: float
+    """Of the frequent."""
+    other_share_high: float
     frequent_per_day: float
     other_per_day: float
     ratio: Estimate
@@ -125,19 +129,31 @@ class Frequent:
         return [rate for rate in self.rates if not rate.is_small and rate.ratio.is_known]
 
     @property
+    def doings(self) -> Sequence[Rate]:
+        """Those that are more than being there."""
+        return [rate for rate in self.told if rate.behaviour not in PRESENCE]
+
+    @property
     def more(self) -> Sequence[Rate]:
         """What they do more often for each day that they are there."""
-        return [rate for rate in self.told if rate.ratio.is_above(1)]
+        return [rate for rate in self.doings if rate.ratio.is_above(1)]
 
     @property
     def less(self) -> Sequence[Rate]:
         """What they do less often, the clearest first."""
-        return [rate for rate in reversed(self.told) if rate.ratio.is_below(1)]
+        return [rate for rate in reversed(self.doings) if rate.ratio.is_below(1)]
+
+    @property
+    def more_people_only(self) -> Sequence[Rate]:
+        """What more of them have done, yet not more often for each day that they are there."""
+        rates = [rate for rate in self.less if rate.share_low > rate.other_share_high]
+        return sorted(rates, key=lambda rate: (rate.other_share - rate.frequent_share, rate.behaviour))
 
     @property
     def smallest_seen(self) -> float | None:
         """The smallest ratio that would have been seen of some behaviour."""
-        errors = [log(rate.ratio.high / rate.ratio.low) / (2 * _NORMAL_97_5) for rate in self.told if rate.ratio.low > 0]
+        known = [rate.ratio for rate in self.doings if rate.ratio.low > 0]
+        errors = [log(ratio.high / ratio.low) / (2 * _NORMAL_97_5) for ratio in known]
         return exp(_SEEN_WITH_80_PERCENT * min(errors)) if errors else None
 
 
@@ -170,10 +186,12 @@ class Lift:
 
     @property
     def is_explained_away(self) -> bool:
-        """Whether it looks like something by itself, and like nothing with activity held fixed."""
+        """Whether it looks like something by itself, and like little or nothing with all else held fixed."""
         seems = self.q < _LEVEL and (self.alone.is_above(1) or self.alone.is_below(1))
-        is_gone = self.adjusted.is_known and self.adjusted.low <= 1 <= self.adjusted.high
-        return self.is_supported and seems and is_gone
+        if not seems or not self.adjusted.is_known or not self.adjusted.low <= 1 <= self.adjusted.high:
+            return False
+        # An interval that holds 1 because it is wide says nothing: the effect itself must have gone, too.
+        return abs(log(self.adjusted.value)) < abs(log(self.alone.value)) / 2
 
 
 @dataclass(frozen=True)
@@ -197,8 +215,10 @@ class FirstWeek:
 
     @property
     def helpful(self) -> Sequence[Lift]:
-        """Found, and with more coming back."""
-        return [lift for lift in self.tested if lift.is_found and lift.adjusted.is_above(1)]
+        """Found, and with more coming back; without what only holds another one that is found."""
+        found = [lift for lift in self.tested if lift.is_found and lift.adjusted.is_above(1)]
+        names = {lift.behaviour for lift in found}
+        return [lift for lift in found if not names & set(HOLDS.get(lift.behaviour, ()))]
 
     @property
     def harmful(self) -> Sequence[Lift]:
@@ -208,7 +228,7 @@ class FirstWeek:
     @property
     def explained_away(self) -> Sequence[Lift]:
         """What only seems to go with coming back."""
-        return [lift for lift in self.tested if lift.is_explained_away and not lift.is_found]
+        return [lift for lift in self.tested if lift.period == ALL and lift.is_explained_away and not lift.is_found]
 
     @property
     def detectable(self) -> tuple[float, float] | None:
@@ -383,6 +403,8 @@ def _frequent(frame: pd.DataFrame) -> Frequent | None:
             other_did=int(row.other_did),
             frequent_share=_number(row.frequent_share),
             other_share=_number(row.other_share),
+            share_low=_number(row.frequent_share_low),
+            other_share_high=_number(row.other_share_high),
             frequent_per_day=_number(row.frequent_per_active_day),
             other_per_day=_number(row.other_per_active_day),
             ratio=_estimate(row, "rate_ratio"),

@@ -46,7 +46,6 @@ LABELS = Labels(
     under_ten="10명 미만",
     unfinished="미완료",
     too_few="너무 적음",
-    nobody=NONE,
     yes="예",
     no="아니요",
     behaviour="행동",
@@ -65,6 +64,7 @@ LABELS = Labels(
     e_value="E값(구간의 E값)",
     month="가입 월",
     cohort="가입 주(월요일)",
+    cohort_week="주(월요일)",
     week="지난 주 수",
     joined="가입자",
     decile="열 등분(확률이 낮은 쪽부터)",
@@ -91,6 +91,7 @@ LABELS = Labels(
     days_after="가입 후 일수",
     eligible="기간이 지난 사람",
     share="비율(95% 신뢰구간)",
+    share_of="재방문율",
     new="신규",
     returned="재방문",
     resurrected="오랜만에 복귀",
@@ -130,6 +131,7 @@ class Korean(Words):
     code = "ko"
     labels = LABELS
     to = "~"
+    opening = "("
 
     def day(self, day: date) -> str:
         """2024년 4월 29일."""
@@ -147,6 +149,18 @@ class Korean(Words):
         """What people have done."""
         did = KNOWN[name].korean if name in KNOWN else marked(name)
         return did if at_least == 1 else f"{did}({at_least}번 이상)"
+
+    def model(self, name: str) -> str:
+        """What a model is called."""
+        return _MODELS.get(name) or marked(name)
+
+    def group(self, name: str) -> str:
+        """What a group of people is called."""
+        for beginning, said in _GROUPS.items():
+            if name.startswith(beginning):
+                rest = name.removeprefix(beginning)
+                return said.format(_WEEKDAYS.get(rest) or (marked(rest) if "platform" in beginning else rest))
+        return marked(name)
 
     def range_of(self, findings: Findings) -> str:
         """Which days the report is about."""
@@ -170,6 +184,16 @@ class Korean(Words):
                 f"{self._rates(found.less)}."
             )
         return f"{who}이며, 활동일당으로 볼 때 다른 사람보다 더 자주 한 일은 다음과 같습니다: {self._rates(found.more)}."
+
+    def presence(self, found: Frequent) -> str:
+        """What more of them have done only because they were there more often."""
+        rates = ", ".join(
+            f"{self.behaviour(rate.behaviour)}({self.share(rate.frequent_share)}, 그 밖의 사람 {self.share(rate.other_share)})"
+            for rate in found.more_people_only[:_MOST]
+        )
+        return (
+            f"30일 동안 한 사람의 비율은 더 높지만 활동일당으로는 더 자주 하지 않은 일도 있습니다. 더 자주 왔기 때문일 수 있습니다: {rates}."
+        )
 
     def first_week(self, found: FirstWeek | None) -> str:
         """What in the first week goes together with coming back."""
@@ -217,8 +241,8 @@ class Korean(Words):
         """That a behaviour only seems to go with coming back."""
         return (
             f"‘{self.behaviour(lift.behaviour, lift.at_least)}’: 중요해 보일 뿐입니다. 단순 오즈비는 "
-            f"{self.estimate(lift.alone)}이지만 활동량을 맞추면 {self.estimate(lift.adjusted)}입니다. 자주 오는 사람이 더 자주 "
-            "할 뿐입니다."
+            f"{self.estimate(lift.alone)}이지만 활동량과 다른 행동을 맞추면 {self.estimate(lift.adjusted)}입니다. 자주 오거나 다른 "
+            "일도 많이 하는 사람이 더 자주 할 뿐입니다."
         )
 
     def unseen(self, lift: Lift) -> str:
@@ -243,10 +267,21 @@ class Korean(Words):
         weeks = f"(신규 사용자로 약 {found.weeks}주)" if found.weeks and found.weeks >= FEWEST else ""
         return (
             f"신규 사용자의 절반을 무작위로 골라 첫 주에 다음 행동을 하도록 돕고, 다시 오는 비율을 나머지 절반과 견주십시오: "
-            f"{self.behaviour(found.lift.behaviour)}. 연관이 모두 원인이고 그 행동을 하는 사람이 {found.more_do_it:.0%}포인트 늘면 "
+            f"{self.behaviour(found.lift.behaviour)}. 연관이 모두 원인이고 그 행동을 하는 사람이 100명에 {found.more_do_it * 100:.0f}명씩 늘면 "
             f"재방문율은 {found.base:.1%}에서 {found.target:.1%}로 오릅니다. 이를 80%의 확률로 알아보려면 각 절반에 "
             f"{self._people(found.per_group)}이 필요합니다{weeks}."
         )
+
+    def model_card(self, best: Judged) -> Sequence[str]:
+        """Whom the model knows, whom it was judged on, and what follows from that."""
+        return [
+            f"모델({self.model(best.name)})은 {self.span(best.learned_from, best.learned_to)}에 가입한 "
+            f"{self._people(best.learned_people)}의 데이터로 학습했고, 학습에 쓰지 않은 "
+            f"{self.span(best.judged_from, best.judged_to)} 가입자 {self._people(best.judged_people)}으로 평가했습니다. "
+            f"평가 대상의 {self.share(best.base_rate)}가 다시 왔습니다.",
+            "모델은 한 사람의 1~7일째만 보고 그 뒤는 보지 않습니다. 예측 확률은 누가 다시 올 법한지를 말할 뿐 무엇이 다시 오게 "
+            "하는지는 말하지 않습니다. 계획을 세우는 데 쓰고, 한 사람에 관한 결정에는 쓰지 마십시오.",
+        ]
 
     def too_little(self) -> str:
         """In the place of a picture for which there is no data yet."""
@@ -275,3 +310,15 @@ class Korean(Words):
 
 
 _HOW_WELL = ("거의 알 수 없습니다", "조금 알 수 있습니다", "꽤 알 수 있습니다", "잘 알 수 있습니다")
+_MODELS = {"base_rate": "모두에게 같은 확률", "logistic": "로지스틱 회귀", "boosting": "그레이디언트 부스팅"}
+_GROUPS = {
+    "active days: 3 or more": "활동일 3일 이상",
+    "active days: ": "활동일 {}일",
+    "joined on a ": "{}요일 가입",
+    "joined in ": "{} 가입",
+    "platform ": "플랫폼 {}",
+}
+"""How the beginnings of the model's groups are said."""
+_WEEKDAYS = dict(
+    zip(("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"), "월화수목금토일", strict=True)
+)

@@ -37,7 +37,6 @@ class Labels:
     under_ten: str
     unfinished: str
     too_few: str
-    nobody: str
     yes: str
     no: str
 
@@ -57,6 +56,7 @@ class Labels:
     e_value: str
     month: str
     cohort: str
+    cohort_week: str
     week: str
     joined: str
     decile: str
@@ -83,6 +83,7 @@ class Labels:
     days_after: str
     eligible: str
     share: str
+    share_of: str
     new: str
     returned: str
     resurrected: str
@@ -124,6 +125,8 @@ class Words(ABC):
     labels: Labels
     to: str
     """What stands between the ends of an interval."""
+    opening = " ("
+    """What stands before an interval."""
 
     # Figures ------------------------------------------------------------------------------------------------------
 
@@ -145,12 +148,17 @@ class Words(ABC):
 
     def estimate(self, estimate: Estimate) -> str:
         """A figure with its interval."""
-        return f"{self.number(estimate.value)} ({self.interval(estimate)})" if estimate.is_known else NONE
+        return f"{self.number(estimate.value)}{self.opening}{self.interval(estimate)})" if estimate.is_known else NONE
 
     def share_estimate(self, estimate: Estimate) -> str:
         """A share with its interval."""
         ends = f"{self.share(estimate.low)}{self.to}{self.share(estimate.high)}"
-        return f"{self.share(estimate.value)} ({ends})" if estimate.is_known else NONE
+        return f"{self.share(estimate.value)}{self.opening}{ends})" if estimate.is_known else NONE
+
+    def fine_estimate(self, estimate: Estimate) -> str:
+        """A figure of which the third place counts, with its interval."""
+        ends = f"{estimate.low:.3f}{self.to}{estimate.high:.3f}"
+        return f"{estimate.value:.3f}{self.opening}{ends})" if estimate.is_known else NONE
 
     @abstractmethod
     def day(self, day: date) -> str:
@@ -165,6 +173,14 @@ class Words(ABC):
     @abstractmethod
     def behaviour(self, name: str, at_least: int = 1) -> str:
         """What people have done."""
+
+    @abstractmethod
+    def model(self, name: str) -> str:
+        """What a model is called."""
+
+    @abstractmethod
+    def group(self, name: str) -> str:
+        """What a group of people is called."""
 
     # Sentences ----------------------------------------------------------------------------------------------------
 
@@ -183,6 +199,10 @@ class Words(ABC):
     @abstractmethod
     def frequent(self, found: Frequent | None) -> str:
         """What the people who keep coming back do."""
+
+    @abstractmethod
+    def presence(self, found: Frequent) -> str:
+        """What more of them have done only because they were there more often."""
 
     @abstractmethod
     def first_week(self, found: FirstWeek | None) -> str:
@@ -207,6 +227,10 @@ class Words(ABC):
     @abstractmethod
     def experiment(self, found: Experiment | None) -> str:
         """What to try next."""
+
+    @abstractmethod
+    def model_card(self, best: Judged) -> Sequence[str]:
+        """Whom the model knows, whom it was judged on, and what follows from that."""
 
     @abstractmethod
     def too_little(self) -> str:

@@ -30,6 +30,9 @@ KNOWN = {
         "had a friend request accepted", "send a friend request that is accepted", "친구 요청 수락받기"
     ),
     "friend_request_sent": Phrase("sent a friend request", "send a friend request", "친구 요청 보내기"),
+    "friend_request_unanswered": Phrase(
+        "sent a friend request that nobody answered", "send a friend request", "답이 없는 친구 요청 보내기"
+    ),
     "invite_accepted": Phrase("accepted an invitation", "accept an invitation", "초대 수락하기"),
     "login": Phrase("logged in again", "log in again", "다시 로그인하기"),
     "meeting_all_day": Phrase("made an all-day meeting", "make an all-day meeting", "하루 종일 모임 만들기"),

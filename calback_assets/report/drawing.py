@@ -8,15 +8,13 @@ import html
 import io
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
-
-import matplotlib
 
 from calback_assets.report.marked import as_text
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 LIGHT = {
     "ink": "#1b1f24",
@@ -42,7 +40,7 @@ DARK = {
 WIDTH = 8.0
 """Inches; 576 of the picture's own units."""
 
-_STYLE = {
+_STYLE: Any = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # A name with two dollars in it is no formula.
     "axes.edgecolor": LIGHT["line"],
@@ -68,10 +66,12 @@ class Canvas:
 
     def __init__(self, height: float) -> None:
         """A figure of the width of the page and so many inches high."""
+        # Matplotlib takes half a second to import, which a run that draws nothing need not pay.
+        from matplotlib import rc_context
         from matplotlib.figure import Figure
 
         self._words: list[str] = []
-        with matplotlib.rc_context(_STYLE):
+        with rc_context(_STYLE):
             self.figure: Figure = Figure(figsize=(WIDTH, height))
             self.axes = self.figure.add_axes((0, 0, 1, 1))
 
@@ -94,8 +94,10 @@ class Canvas:
 
         The same figure gives the same bytes.
         """
+        from matplotlib import rc_context
+
         file = io.StringIO()
-        with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        with rc_context({**_STYLE, "svg.hashsalt": name}):
             nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
             self.figure.savefig(file, format="svg", metadata=nothing, transparent=True)
         _, _, drawn = file.getvalue().partition("<defs>")

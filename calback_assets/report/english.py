@@ -13,7 +13,8 @@ _MOST = 3
 
 LABELS = Labels(
     title="Who keeps coming back to Calback, and who will",
-    question="The hypothesis: what people do who visit often shows what the app is worth, and what a new person does at "
+    question="The hypothesis: what people do who visit often shows what the app is worth, and what a new person does "
+    "at "
     "first tells whether they will return.",
     answer="The answer",
     confounds="What this does not show",
@@ -25,20 +26,37 @@ LABELS = Labels(
     definitions_heading="Definitions",
     definitions=(
         ("Active day", "A day, in the time zone of the data, on which a person did at least one thing in the app."),
-        ("People who keep coming back", "Active on at least three of the 30 days that end with the last day, unless "
-         "the settings say otherwise."),
+        (
+            "People who keep coming back",
+            "Active on at least three of the 30 days that end with the last day, unless the settings say otherwise.",
+        ),
         ("First week", "Days 1–7 of a person, of which day 1 is the day they joined."),
         ("Came back", "Active on at least one of days 8–37. Nobody is counted who has not had all of these days."),
-        ("Odds ratio", "By how much the odds of coming back (those who do for each who does not) are multiplied among "
-         "people who did something. 1 is no difference."),
-        ("With activity held fixed", "Among people with as many active days and sessions in the first week, who are "
-         "alike in the other behaviours."),
-        ("95% interval", "If all of this were done again and again with other people, 95 of 100 such intervals would "
-         "hold the true figure."),
-        ("Found", "Done by enough people and not by enough others, and still there with activity held fixed and after "
-         "correction for the number of behaviours that were tried (Benjamini–Hochberg, 5%)."),
-        ("AUC", "Of a person who came back and one who did not, how often the first was given the higher chance; 0.5 "
-         "is a coin toss, 1 is always."),
+        (
+            "Odds ratio",
+            "By how much the odds of coming back (those who do for each who does not) are multiplied among "
+            "people who did something. 1 is no difference.",
+        ),
+        (
+            "With activity held fixed",
+            "Among people with as many active days and sessions in the first week, who are "
+            "alike in the other behaviours.",
+        ),
+        (
+            "95% interval",
+            "If all of this were done again and again with other people, 95 of 100 such intervals would "
+            "hold the true figure.",
+        ),
+        (
+            "Found",
+            "Done by enough people and not by enough others, and still there with activity held fixed and after "
+            "correction for the number of behaviours that were tried (Benjamini–Hochberg, 5%).",
+        ),
+        (
+            "AUC",
+            "Of a person who came back and one who did not, how often the first was given the higher chance; 0.5 "
+            "is a coin toss, 1 is always.",
+        ),
     ),
     limits_heading="Data and limits",
     limits=(
@@ -94,8 +112,11 @@ LABELS = Labels(
     group="Group",
     mean_chance="Mean chance given",
     measure="Measure",
-    measures={"day": "on that very day", "bracket": "after the period before, up to that day",
-              "unbounded": "on that day or later"},
+    measures={
+        "day": "on that very day",
+        "bracket": "after the period before, up to that day",
+        "unbounded": "on that day or later",
+    },
     days_after="Days after joining",
     eligible="Have had the chance",
     share="Share (95% interval)",
@@ -111,7 +132,8 @@ LABELS = Labels(
     perfect="chance given = share that came back",
     baseline="all people",
     retention_title="How many of each week’s new people come back, by weeks since they joined",
-    retention_text="A row is a week of joining, a column a week since. The darker, the more came back. Hatched cells are "
+    retention_text="A row is a week of joining, a column a week since. The darker, the more came back. Hatched cells "
+    "are "
     "not over yet for everybody, and say nothing.",
     pooled_title="How many come back 1, 3, 7, 14 and 30 days after joining, all weeks together",
     lifecycle_title="Where active people come from, and how many go",
@@ -123,7 +145,8 @@ LABELS = Labels(
     rates_text="The ratio of times per active day between those who keep coming back and the others. Right of the line "
     "they do more; a bar is a 95% interval.",
     forest_title="What in the first week goes together with coming back",
-    forest_text="Odds ratios with 95% intervals. Strong: with activity and the other behaviours held fixed; filled where "
+    forest_text="Odds ratios with 95% intervals. Strong: with activity and the other behaviours held fixed; filled "
+    "where "
     "found. Faint: by itself. What is strong alone and gone when held fixed is a sign of activity, not of return.",
     months_title="Does it hold from month to month?",
     months_text="The odds ratio with activity held fixed, by month of joining.",
@@ -200,7 +223,8 @@ class English(Words):
     def presence(self, found: Frequent) -> str:
         """What more of them have done only because they were there more often."""
         rates = "; ".join(
-            f"{self.behaviour(rate.behaviour)} ({self.share(rate.frequent_share)} against {self.share(rate.other_share)})"
+            f"{self.behaviour(rate.behaviour)} ({self.share(rate.frequent_share)} against "
+            f"{self.share(rate.other_share)})"
             for rate in found.more_people_only[:_MOST]
         )
         return (
@@ -238,7 +262,8 @@ class English(Words):
             return "There is not enough data yet to say whether the first week tells who returns."
         cases = (
             f"of a person who came back and one who did not, the model gives the first the higher chance in "
-            f"{best.auc.value:.0%} of cases (95% interval {best.auc.low:.0%} to {best.auc.high:.0%}; a coin toss is 50%)"
+            f"{best.auc.value:.0%} of cases (95% interval {best.auc.low:.0%} to {best.auc.high:.0%}; a coin toss is "
+            f"50%)"
         )
         if not best.tells:
             return (
@@ -253,23 +278,34 @@ class English(Words):
     def confounded(self, lift: Lift) -> str:
         """That a behaviour only seems to go with coming back."""
         return (
-            f"“{self._capital(self.behaviour(lift.behaviour, lift.at_least))}” only looks as if it mattered: by itself "
-            f"its odds ratio is {self.estimate(lift.alone)}, and {self.estimate(lift.adjusted)} once activity and the "
-            "other behaviours are held fixed. People who are there more often, or do more else, do it more often."
+            f"{self.behaviour(lift.behaviour, lift.at_least)}: odds ratio {self.estimate(lift.alone)} by itself, "
+            f"{self.estimate(lift.adjusted)} with all of that held fixed"
         )
 
-    def unseen(self, lift: Lift) -> str:
-        """How strong something unseen would have to be to explain an association away."""
+    def confounding(self) -> str:
+        """What the behaviours that only seem to go with coming back have in common."""
         return (
-            f"To explain away “{self.behaviour(lift.behaviour, lift.at_least)}”, something that the data does not show "
-            f"would have to make both it and coming back {self.number(lift.e_value)} times as likely; "
-            f"{self.number(lift.e_value_limit)} times for the cautious end of the interval (E-value)."
+            "These only look as if they mattered: people who are there more often, or do more of everything, do them "
+            "more often, and come back more often anyway."
+        )
+
+    def unseen(self, lifts: Sequence[Lift]) -> str:
+        """How strong something unseen would have to be to explain associations away."""
+        strengths = "; ".join(
+            f"{self.behaviour(lift.behaviour, lift.at_least)}, {self.number(lift.e_value)} times (for the cautious end "
+            f"of its interval {self.number(lift.e_value_limit)} times)"
+            for lift in lifts[:_MOST]
+        )
+        return (
+            "To explain one of these away, something that the data does not show would have to make both it and coming "
+            f"back so many times as likely (E-value): {strengths}."
         )
 
     def not_cause(self) -> str:
         """That an association is no cause."""
         return (
-            "All of this is association and not cause: people who mean to stay may do these things because they mean to "
+            "All of this is association and not cause: people who mean to stay may do these things because they mean "
+            "to "
             "stay. Only an experiment can tell."
         )
 
@@ -281,10 +317,11 @@ class English(Words):
                 "look again."
             )
         phrase = KNOWN[found.lift.behaviour].to_do if found.lift.behaviour in KNOWN else marked(found.lift.behaviour)
-        weeks = f", about {found.weeks} weeks of new people" if found.weeks and found.weeks >= FEWEST else ""
+        weeks = f", about {found.weeks} weeks of new people" if found.weeks >= FEWEST else ""
         return (
             f"Help half of the new people, drawn by lot, to {phrase} in their first week, and compare how many come "
-            f"back. If the association were all cause and {found.more_do_it * 100:.0f} more in every hundred did it, the share would "
+            f"back. If the association were all cause and {found.more_do_it * 100:.0f} more in every hundred did it, "
+            f"the share would "
             f"rise from {found.base:.1%} to {found.target:.1%}; to see that with a chance of 80% takes "
             f"{self.count(found.per_group)} people in each half{weeks}."
         )
@@ -323,9 +360,6 @@ class English(Words):
             "The model is in use." if best.is_promoted else "The model is not in use, because it did not prove better."
         )
 
-    def _capital(self, text: str) -> str:
-        return text[:1].upper() + text[1:]
-
 
 _MONTHS = (
     "January",
@@ -347,4 +381,8 @@ _HOW_WELL = (
     "tells fairly well who returns",
     "tells well who returns",
 )
-_MODELS = {"base_rate": "the same chance for everybody", "logistic": "logistic regression", "boosting": "gradient boosting"}
+_MODELS = {
+    "base_rate": "the same chance for everybody",
+    "logistic": "logistic regression",
+    "boosting": "gradient boosting",
+}

@@ -227,8 +227,9 @@ class FirstWeek:
 
     @property
     def explained_away(self) -> Sequence[Lift]:
-        """What only seems to go with coming back."""
-        return [lift for lift in self.tested if lift.period == ALL and lift.is_explained_away and not lift.is_found]
+        """What only seems to go with coming back, the most convincing first."""
+        gone = [lift for lift in self.tested if lift.period == ALL and lift.is_explained_away and not lift.is_found]
+        return sorted(gone, key=lambda lift: -abs(log(lift.alone.low if lift.alone.low > 1 else lift.alone.high)))
 
     @property
     def detectable(self) -> tuple[float, float] | None:
@@ -301,7 +302,7 @@ class Experiment:
     """The share that would return if the association were all cause, and one in ten more did it."""
     more_do_it: float
     per_group: int
-    weeks: int | None
+    weeks: int
     """As long as it takes until so many have joined."""
 
 
@@ -358,7 +359,8 @@ def people_needed(base: float, target: float) -> int:
     from statsmodels.stats.proportion import proportion_effectsize
 
     effect = proportion_effectsize(target, base)
-    return ceil(NormalIndPower().solve_power(effect, alpha=_LEVEL, power=0.8))
+    people: float = NormalIndPower().solve_power(effect, alpha=_LEVEL, power=0.8)
+    return ceil(people)
 
 
 def is_one_of_all(row: Any) -> bool:
@@ -465,16 +467,13 @@ def _first_week(frame: pd.DataFrame) -> FirstWeek | None:
         return (-effect.value if effect.is_known else float("inf"), lift.behaviour, lift.at_least)
 
     lifts = sorted(lifts, key=strongest)
-    found = {lift.behaviour for lift in lifts if lift.is_found}
-    months: dict[str, list[Lift]] = {}
+    months: dict[str, list[Lift]] = {lift.behaviour: [] for lift in lifts if lift.is_found}
     for row in _rows(frame[frame["period"].str.len() == _SINGLE_MONTH].sort_values("period", kind="stable")):
-        if row.behaviour in found:
-            months.setdefault(row.behaviour, []).append(_lift(row))
+        if row.behaviour in months:
+            months[row.behaviour].append(_lift(row))
     first = everybody.iloc[0]
     people, back = int(first["people"]), int(first["did_came_back"]) + int(first["others_came_back"])
-    return FirstWeek(
-        _day(first["joined_from"]), _day(first["joined_to"]), people, back / people, lifts, dict(sorted(months.items()))
-    )
+    return FirstWeek(_day(first["joined_from"]), _day(first["joined_to"]), people, back / people, lifts, months)
 
 
 def _models(frame: pd.DataFrame) -> Sequence[Judged]:
@@ -537,10 +536,8 @@ def _experiment(first_week: FirstWeek | None) -> Experiment | None:
     base = first_week.share
     target = base + _MORE_WHO_DO_IT * (odds / (1 + odds) - lift.share_others)
     per_group = people_needed(base, target)
-    weeks = ((first_week.joined_to - first_week.joined_from).days + 1) / 7
-    return Experiment(
-        lift, base, target, _MORE_WHO_DO_IT, per_group, ceil(2 * per_group / (first_week.people / weeks)) if weeks else None
-    )
+    joined_a_week = first_week.people / (((first_week.joined_to - first_week.joined_from).days + 1) / 7)
+    return Experiment(lift, base, target, _MORE_WHO_DO_IT, per_group, ceil(2 * per_group / joined_a_week))
 
 
 def _pooled(frame: pd.DataFrame) -> Sequence[Pooled]:

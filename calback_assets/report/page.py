@@ -27,7 +27,6 @@ LANGUAGES: dict[str, Words] = {words.code: words for words in (English(), Korean
 
 _FOLDER = Path(__file__).parent
 _MOST_CONFOUNDED = 5
-_MOST_UNSEEN = 3
 
 T = TypeVar("T")
 
@@ -110,7 +109,7 @@ class Report:
             Part(
                 "first-week",
                 labels.first_week,
-                [words.unseen(lift) for lift in first_week.helpful[:_MOST_UNSEEN]] if first_week else [],
+                [words.unseen(first_week.helpful)] if first_week and first_week.helpful else [],
                 [
                     self._picture(
                         "forest",
@@ -177,13 +176,16 @@ class Report:
         environment.filters["said"] = as_html
         environment.filters["drawn"] = lambda svg: Markup(in_variables(svg))  # noqa: S704 - escaped when drawn
         found, words, first_week = self.findings, self.words, self.findings.first_week
-        return environment.get_template("page.html").render(
+        return environment.get_template(
+            "page.html"
+        ).render(
             lang=words.code,
             labels=words.labels,
             style=Markup(_style()),  # noqa: S704 - a file of ours
             range_of=words.range_of(found),
             answer=words.answer(found),
             not_cause=words.not_cause(),
+            confounding=words.confounding(),
             confounds=[words.confounded(lift) for lift in first_week.explained_away[:_MOST_CONFOUNDED]]
             if first_week
             else [],

@@ -24,8 +24,8 @@ _LEGEND = {"frameon": False, "loc": "lower left", "bbox_to_anchor": (0, 1.0), "b
 def draw_retention(heat: Heat, words: Words) -> str:
     """The heat map: the darker, the more came back; what is not over is hatched and has no shade."""
     labels, rows, columns = words.labels, len(heat.cohorts), len(heat.weeks)
-    canvas = Canvas(0.9 + _ROW * rows)
-    canvas.place(1.35, 0.1, 0.1, 0.75)
+    canvas = Canvas(0.6 + _ROW * rows)
+    canvas.place(0.8, 0.1, 0.05, 0.5)
     axes = canvas.axes
     from matplotlib.patches import Rectangle
 
@@ -40,7 +40,7 @@ def draw_retention(heat: Heat, words: Words) -> str:
                 box(x, y, facecolor="none", edgecolor=LIGHT["line"], linewidth=0.8)
             else:
                 box(x, y, facecolor=LIGHT["blue"], alpha=0.06 + 0.5 * cell / heat.highest, linewidth=0)
-                axes.text(x + 0.5, y + 0.5, words.share(round(cell, 2)), ha="center", va="center", fontsize=7.5)
+                axes.text(x + 0.5, y + 0.5, f"{cell:.0%}", ha="center", va="center", fontsize=7.5, color=LIGHT["ink"])
     axes.set_xlim(0, columns)
     axes.set_ylim(rows, 0)
     axes.set_xticks([week - 0.5 for week in heat.weeks], [str(week) for week in heat.weeks])
@@ -90,7 +90,12 @@ def draw_power(power: Power, words: Words) -> str:
     axes.bar(days, heights, 0.75, color=LIGHT["blue"], label=canvas.say(labels.newest))
     if power.earlier:
         axes.plot(
-            days, power.earlier, color=LIGHT["orange"], marker="o", markersize=3.5, label=canvas.say(labels.month_earlier)
+            days,
+            power.earlier,
+            color=LIGHT["orange"],
+            marker="o",
+            markersize=3.5,
+            label=canvas.say(labels.month_earlier),
         )
     axes.set_xticks([1, 5, 10, 15, 20, 25, 30])
     axes.set_xlabel(canvas.say(labels.active_days))
@@ -110,7 +115,8 @@ def draw_rates(found: Frequent, words: Words) -> str:
     _forest(canvas, [words.behaviour(rate.behaviour) for rate in rates])
     for y, rate in enumerate(rates):
         is_clear = rate.ratio.is_above(1) or rate.ratio.is_below(1)
-        _estimate(canvas.axes, rate.ratio, y, "blue" if is_clear else "muted", is_filled=is_clear)
+        colour = "blue" if rate.ratio.value >= 1 else "orange"
+        _estimate(canvas.axes, rate.ratio, y, colour if is_clear else "ink", is_filled=is_clear)
     _scale(canvas, labels.rate_ratio, [rate.ratio for rate in rates])
     return canvas.svg("rates", labels.rates_title, labels.rates_text)
 
@@ -208,7 +214,14 @@ def _scale(canvas: Canvas, label: str | None, estimates: Sequence[Estimate]) -> 
 
 
 def _legend(axes: Any, columns: int, anchor: tuple[float, float] = (0, 1.0)) -> None:
-    axes.legend(ncols=columns, **{**_LEGEND, "bbox_to_anchor": anchor}, columnspacing=1.2, handlelength=1.4)
+    axes.legend(
+        ncols=columns,
+        **{**_LEGEND, "bbox_to_anchor": anchor},
+        columnspacing=1.2,
+        handlelength=1.4,
+        fontsize=9,
+        labelcolor=LIGHT["ink"],
+    )
 
 
 def _bare(axes: Any) -> None:

@@ -3,10 +3,11 @@
 Which rows can be compared belongs here, and what may not be shown; no words and no drawing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import Enum
+from typing import Any
 
 import pandas as pd
 
@@ -46,7 +47,7 @@ class Flows:
 
     weeks: Sequence[date]
     """Mondays."""
-    means: dict[str, Sequence[float]]
+    means: Mapping[str, Sequence[float]]
     """By the names in `FLOWS`."""
 
 
@@ -63,7 +64,8 @@ def heat_of(retention: pd.DataFrame) -> Heat | None:
     """The heat map; None where no week of any cohort is over."""
     weeks = retention[(retention["measure"] == "week") & retention["period"].between(1, MOST_WEEKS)]
     cohorts = sorted(weeks["cohort_week"].unique())[-MOST_COHORTS:]
-    rows = {(row.cohort_week, int(row.period)): row for row in weeks.itertuples(index=False)}
+    found: Any = weeks.itertuples(index=False)
+    rows = {(row.cohort_week, int(row.period)): row for row in found}
     periods = range(1, max((period for _, period in rows), default=0) + 1)
 
     def cell(cohort: date, period: int) -> float | Empty:
@@ -93,7 +95,7 @@ def flows_of(lifecycle: pd.DataFrame) -> Flows | None:
     days = days[days["day"] >= days["day"].min() + timedelta(days=WINDOW_DAYS)]
     monday = days["day"] - pd.to_timedelta(days["day"].dt.weekday, unit="D")
     weeks = days.groupby(monday)[list(FLOWS)].agg(["mean", "size"])
-    full = weeks[weeks[(FLOWS[0], "size")] == 7]  # noqa: PLR2004 - days of a week
+    full = weeks[weeks[(FLOWS[0], "size")] == 7]
     if not len(full):
         return None
     means = {name: [value if value >= FEWEST else float("nan") for value in full[(name, "mean")]] for name in FLOWS}

@@ -217,8 +217,12 @@ class Words(ABC):
         """That a behaviour only seems to go with coming back."""
 
     @abstractmethod
-    def unseen(self, lift: Lift) -> str:
-        """How strong something unseen would have to be to explain an association away."""
+    def confounding(self) -> str:
+        """What the behaviours that only seem to go with coming back have in common."""
+
+    @abstractmethod
+    def unseen(self, lifts: Sequence[Lift]) -> str:
+        """How strong something unseen would have to be to explain associations away."""
 
     @abstractmethod
     def not_cause(self) -> str:

@@ -173,6 +173,7 @@ _DUCKDB_PATH = _Variable(
     "the path of a file, with ~ written out; no folder, and no address such as md: or :memory:",
     _file,
 )
+_REPORT_DIR = _Variable("CALBACK_REPORT_DIR", "the path of a folder, with ~ written out", _folder)
 _START_DATE = _Variable("CALBACK_START_DATE", _A_DAY, _day)
 _END_DATE = _Variable("CALBACK_END_DATE", _A_DAY, _day)
 _TIMEZONE = _Variable("CALBACK_TIMEZONE", "an IANA time zone, such as Asia/Seoul", _zone)
@@ -392,6 +393,8 @@ class Settings:
     """Last daily partition of a closed data set; None while days keep coming."""
     timezone: str
     pseudonym_key: bytes = field(repr=False)
+    report_dir: Path = Path("data/report")
+    """Where the report's pages are written."""
     bigquery: BigQuerySettings | None = None
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
@@ -461,9 +464,11 @@ class Settings:
                 f"CALBACK_ACCESS_LOG_USER_FIELD and CALBACK_ACCESS_LOG_DATE_FIELD are both {user_field!r}; set each to "
                 "a field of its own"
             )
+        duckdb_path = _DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb"))
         return cls(
             data_dir=data_dir,
-            duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
+            duckdb_path=duckdb_path,
+            report_dir=_REPORT_DIR.of(environ, duckdb_path.parent / "report"),
             start_date=start,
             end_date=end,
             timezone=_TIMEZONE.of(environ, "Asia/Seoul"),
@@ -641,6 +646,7 @@ def _otherwise(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, t
         _DEPLOYMENT: DEPLOYMENTS[0],
         _DATA_DIR: settings.data_dir,
         _DUCKDB_PATH: settings.duckdb_path,
+        _REPORT_DIR: settings.report_dir,
         _TIMEZONE: settings.timezone,
         _MAX_REJECTED_SHARE: settings.max_rejected_share,
         _MAX_LOST_SHARE: settings.max_lost_share,

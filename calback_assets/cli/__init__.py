@@ -225,6 +225,25 @@ def show(table: Table, limit: int) -> None:
 
 @main.command()
 @_debug
+@click.option(
+    "--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of what is printed."
+)
+@click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+def report(language: str, is_opening: bool) -> None:
+    """Say what the people who keep coming back do, and who will; the pages are made anew from the stored tables.
+
+    \b
+    Example:
+      calback report --language ko --open
+    """  # noqa: D301
+    settings = Settings.from_env(environment(), is_reading=True)
+    from calback_assets.cli.report import print_answer
+
+    print_answer(settings, language, is_opening=is_opening)
+
+
+@main.command()
+@_debug
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
     """Say how everything stands: settings, versions, sources, warehouse, and what to do.

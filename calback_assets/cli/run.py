@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
+from pathlib import Path
 
 from dagster import (
     AssetKey,
@@ -22,11 +23,13 @@ from dagster import (
 )
 from rich.console import Console
 
+from calback_assets.assets.insight.insight_report import INSIGHT_REPORT, SENTENCES
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
 from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure, warnings_of
+from calback_assets.cli.report import answer_lines
 from calback_assets.cli.show import closing_table
 from calback_assets.days import days_between
 from calback_assets.errors import CalbackError
@@ -94,6 +97,8 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         notes.print(f"warning: {warning}")
     with warehouse.session(read_only=True) as session:
         closing_table(session, last)
+    for line in _answer(result):
+        out.print(line)
     if late:
         raise CalbackError(late)
     out.print("Next: make ui opens Dagit on it; or calback show daily_active_users")
@@ -143,7 +148,7 @@ class _Counter(logging.Handler):
     def __init__(self, assets: Sequence[AssetKey], first: date, last: date) -> None:
         """Expect every partition, snapshot and step of checks that the run is to make."""
         super().__init__()
-        self._tables = [TABLES[key.path[-1]] for key in assets]
+        self._tables = [TABLES[name] for key in assets if (name := key.path[-1]) in TABLES]
         days = days_between(first, last)
         self.expected: set[tuple[str, date | None]] = {
             (table.name, day) for table in self._tables for day in (days if table.is_partitioned else [None])
@@ -197,6 +202,14 @@ def _stale_days_rebuilt(result: JobExecutionResult) -> str:
         if _STALE_DAYS in event.materialization.metadata
     }
     return ", ".join(f"{count} of {name}" for name, count in rebuilt.items())
+
+
+def _answer(result: JobExecutionResult) -> Iterator[str]:
+    """What the report says, where the run has made it, and where it stands."""
+    for event in result.get_asset_materialization_events():
+        if event.materialization.asset_key.path[-1] == INSIGHT_REPORT:
+            said = {name: str(value.value) for name, value in event.materialization.metadata.items()}
+            yield from answer_lines([said[f"{name}_en"] for name in SENTENCES], Path(said["page_en"]))
 
 
 def _span(first: date, last: date) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from calback_assets.analysis.proportions import wilson
 from calback_assets.report.behaviours import HOLDS, PRESENCE
+from calback_assets.tables import Table
 from calback_assets.tables.insight import (
     FIRST_WEEK_LIFT,
     FREQUENT_USER_BEHAVIOUR,
@@ -49,6 +50,12 @@ TABLES = {
     "models": RETURN_MODEL,
 }
 """The tables that a report is made of, by their part in it."""
+_UNREAD = {"content", "features", "feature_bins", "parameters"}
+
+
+def columns_of(table: Table) -> Sequence[str]:
+    """The columns that a report reads: not the models themselves."""
+    return [name for name in table.column_names if name not in _UNREAD]
 
 
 @dataclass(frozen=True)

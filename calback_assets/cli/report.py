@@ -1,0 +1,63 @@
+"""`calback report`, and the answer that closes a run: the three main sentences and where the page stands.
+
+Only the front belongs here: the pages are made by `calback_assets.report`, from tables as they are stored.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from calback_assets.assets.insight.pages import write_pages
+from calback_assets.errors import WarehouseError
+from calback_assets.report.findings import TABLES, Insight, columns_of
+from calback_assets.report.page import reports_of
+from calback_assets.settings import LAST_DAY, Settings
+from calback_assets.warehouse.deployed import warehouse_of
+from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.warehouse import Session
+
+
+def print_answer(settings: Settings, language: str, *, is_opening: bool) -> None:
+    """Make the pages anew, print the answer, and open the page if that is wanted.
+
+    Raises:
+        CalbackError: the warehouse cannot be read, a table was never written, or the pages cannot be.
+    """
+    out = Console(markup=False, highlight=False, soft_wrap=True)
+    with warehouse_of(settings).session(read_only=True) as session:
+        insight = _read(session, settings)
+    reports = reports_of(insight)
+    page = write_pages(reports, settings.report_dir)[language]
+    for line in answer_lines(reports[language].answer, page):
+        out.print(line)
+    if is_opening:
+        click.launch(page.absolute().as_uri())
+
+
+def answer_lines(sentences: Sequence[str], page: Path) -> Iterator[str]:
+    """The answer as lines."""
+    yield from (f"{number}. {sentence}" for number, sentence in enumerate(sentences, start=1))
+    yield f"Report: {page}"
+
+
+def _read(session: Session, settings: Settings) -> Insight:
+    missing = [table.name for table in TABLES.values() if not session.exists(table)]
+    if missing:
+        raise WarehouseError(
+            f"the report is made of tables that were never written: {', '.join(missing)}; make them: calback run, or "
+            f"only them: calback run --select '{','.join(missing)}'"
+        )
+    end = settings.end_date or LAST_DAY
+
+    def ref(name: str) -> TableRef:
+        table = TABLES[name]
+        return (
+            TableRef(table, settings.start_date, end + timedelta(days=1))
+            if table.is_partitioned
+            else TableRef(table, None, None)
+        )
+
+    return Insight(**{name: session.read(ref(name), columns_of(TABLES[name])).to_pandas() for name in TABLES})

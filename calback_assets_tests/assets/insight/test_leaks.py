@@ -71,7 +71,8 @@ def change(session: DuckDBSession, first_day: int, last_day: int) -> None:
     for table in (USER_DAILY_ACTIVITY, USER_BEHAVIOUR):
         session.execute(
             f"DELETE FROM calback.{table.name} AS done USING calback.user_joined AS joined "
-            f"WHERE joined.user_id = done.user_id AND done.event_date - joined.event_date + 1 BETWEEN {first_day} AND {last_day}"
+            "WHERE joined.user_id = done.user_id "
+            f"AND done.event_date - joined.event_date + 1 BETWEEN {first_day} AND {last_day}"
         )
     insert(session, USER_DAILY_ACTIVITY, [active(day, user, sessions=7) for day, user in changed])
     insert(session, USER_BEHAVIOUR, [did(day, user, "leak", 7, times_on_web=7) for day, user in changed])

@@ -106,7 +106,6 @@ def test_the_daily_assets_share_one_partition_a_day(defs: Definitions) -> None:
         ("first_week", "user_joined", -6, -6),
         ("first_week", "user_behaviour", -6, 0),
         ("first_week", "user_daily_activity", -6, 0),
-        ("first_week", "unified_events", -6, 0),
         ("first_week_features", "first_week", -30, -30),
         ("first_week_features", "user_daily_activity", -29, 0),
         ("user_lifecycle", "user_daily_activity", -30, 0),

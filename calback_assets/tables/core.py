@@ -100,6 +100,14 @@ USER_BEHAVIOUR = Table(
         Column("user_id", "STRING", "The person.", required=True, is_personal=True),
         Column("behaviour", "STRING", "Name of the event, or of a declared behaviour.", required=True),
         Column("times", "INT64", "How often the person did it on the day.", required=True),
+        Column(
+            "times_on_android",
+            "INT64",
+            "How often on ANDROID; no platform is known of meetings and app opens.",
+            required=True,
+        ),
+        Column("times_on_ios", "INT64", "How often on IOS.", required=True),
+        Column("times_on_web", "INT64", "How often on WEB.", required=True),
     ),
 )
 

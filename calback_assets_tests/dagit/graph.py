@@ -28,7 +28,7 @@ GRAPH = {
     "frequent_users": Node("cohorts", "sql", {"user_daily_activity"}),
     "user_joined": Node("core", "sql", {"raw_users", "unified_events", "user_first_seen"}),
     "user_behaviour": Node("core", "sql", {"raw_meetings", "unified_events"}),
-    "first_week": Node("insight", "sql", {"user_joined", "user_behaviour", "user_daily_activity", "unified_events"}),
+    "first_week": Node("insight", "sql", {"user_joined", "user_behaviour", "user_daily_activity"}),
     "first_week_features": Node("insight", "sql", {"first_week", "user_daily_activity"}),
     "user_lifecycle": Node("insight", "sql", {"user_daily_activity", "user_first_seen"}),
     "power_curve": Node("insight", "sql", {"user_daily_activity"}),

@@ -114,8 +114,8 @@ def test_nothing_is_said_of_what_too_few_did_or_did_not(lift: pd.DataFrame) -> N
 def test_an_outcome_that_nobody_has_is_said() -> None:
     did = {"meeting": np.arange(100) % 2 == 0}
     found = lifts(first_week_rows(did, np.ones(100, dtype=bool)))
-    assert list(part(found)["adjustment"]) == ["none: everybody came back"]
-    assert list(part(found, "frequent")["adjustment"]) == ["none: nobody came back"]
+    assert list(part(found)["adjustment"]) == ["none: everybody had the outcome"]
+    assert list(part(found, "frequent")["adjustment"]) == ["none: nobody had the outcome"]
     assert not found["is_supported"].any()
 
 

@@ -73,8 +73,8 @@ def aware_timestamps(tree: exp.Expr) -> None:
 def googlesql_values(tree: exp.Expr) -> None:
     """Give expressions the types and values of GoogleSQL, in place.
 
-    A DATE_TRUNC of a day is a day, and so are a DATE_SUB and a DATE_ADD, 2.5 is a FLOAT64, and a COUNTIF over no rows is
-    0, where DuckDB's is NULL.
+    A DATE_TRUNC of a day is a day, and so are a DATE_ADD and a DATE_SUB, 2.5 is a FLOAT64, and a COUNTIF over no rows
+    is 0, where DuckDB's is NULL.
     """
     for name, operator in ((exp.DateSub, exp.Sub), (exp.DateAdd, exp.Add)):
         for moved in list(tree.find_all(name)):

@@ -36,6 +36,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
         Conformance(_over("ARRAY_AGG(x ORDER BY x)", "3, 1, 2"), [1, 2, 3]),
         Conformance(_over("ARRAY_AGG(STRUCT(x AS n) ORDER BY x)", "2, 1"), [{"n": 1}, {"n": 2}]),
     ),
+    "ARRAY_LENGTH": (
+        Conformance("ARRAY_LENGTH(['a', NULL])", 2),
+        Conformance("ARRAY_LENGTH(ARRAY<STRUCT<x INT64>>[])", 0),
+    ),
     "ARRAY_TO_STRING": (
         Conformance("ARRAY_TO_STRING(['a', 'b'], '&')", "a&b"),
         Conformance("ARRAY_TO_STRING(['a', NULL, 'b'], '&')", "a&b"),

@@ -65,6 +65,30 @@ class Losses:
         )
 
 
+@dataclass(frozen=True)
+class Share:
+    """In how many of so many trials something happened, and the share at which that is good enough."""
+
+    question: str
+    what: str
+    times: int
+    trials: int
+    bound: float
+    is_floor: bool
+    """Whether the share should reach the bound, or stay under it."""
+
+    @property
+    def text(self) -> str:
+        """The row in Markdown."""
+        share = self.times / self.trials
+        is_met = share >= self.bound if self.is_floor else share <= self.bound
+        bound = f"{'at least' if self.is_floor else 'at most'} {self.bound:.0%}"
+        return (
+            f"| {self.question} | {self.what} | {self.times} of {self.trials} | {bound} | | "
+            f"| {'met' if is_met else '**not met**'} |"
+        )
+
+
 def markdown(rows: list[str], conditions: str) -> str:
     """The table, and under which conditions it was measured."""
     return "\n".join((_HEAD, *rows, "", conditions))

@@ -55,7 +55,7 @@ def activity(people: FirstWeeks, outcome: str) -> Floats:
     enough people reach: the odds need not rise by as much from the first day to the second as from the sixth to the
     seventh. With a straight line alone, whatever else counts activity would be taken for a behaviour that helps.
     """
-    days = np.arange(2, people.active_days.max(initial=0) + 1)
+    days = np.arange(1, people.active_days.max(initial=0) + 1)
     steps = people.active_days[:, None] >= days
     steps = steps[:, _usable(steps, people.outcomes[outcome])]
     columns = np.column_stack([people.active_days, np.log1p(people.sessions), steps])
@@ -152,15 +152,19 @@ class Adjustment:
         from sklearn.exceptions import ConvergenceWarning
 
         place = terms.index(own)
+        # Neither estimate nor interval hangs on a column's unit and zero; the steps of the search do.
+        columns = self._columns[:, terms]
+        spread = columns.std(axis=0)
+        standard = (columns - columns.mean(axis=0)) / spread
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             try:
-                model: Any = FirthLogisticRegression(backend="numpy").fit(self._columns[:, terms], self._came_back)
+                model: Any = FirthLogisticRegression(backend="numpy").fit(standard, self._came_back)
                 low, high = model.conf_int(method="pl", features=place)[place]
                 p_value = model.lrt(features=place).lrt_pvalues_[place]
             except (ConvergenceWarning, RuntimeWarning, np.linalg.LinAlgError):
                 return None
-        found = np.exp([model.coef_[place], low, high])
+        found = np.exp(np.array([model.coef_[place], low, high]) / spread[place])
         return (Ratio(*found.tolist()), float(p_value)) if np.isfinite([*found, p_value]).all() else None
 
 

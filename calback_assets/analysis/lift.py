@@ -128,8 +128,8 @@ def _unsupported(table: TwoByTwo) -> str:
     if table.others < MIN_PEOPLE:
         return f"fewer than {MIN_PEOPLE} people did not do it"
     if not table.came_back:
-        return "nobody came back"
-    return "everybody came back" if table.came_back == table.people else ""
+        return "nobody had the outcome"
+    return "everybody had the outcome" if table.came_back == table.people else ""
 
 
 def _corrected(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -67,7 +67,9 @@ def test_the_threshold_is_where_the_score_statistic_of_statsmodels_is_largest(wo
         family=sm.families.Binomial(),
     ).fit()
     friends = people.times[:, threshold.behaviour]
-    statistics = [model.score_test(exog_extra=(friends >= least).astype(float))[0].item() for least in range(1, 7)]
+    statistics = [
+        model.score_test(exog_extra=(friends[:, None] >= least).astype(float)).statistic.item() for least in range(1, 7)
+    ]
     assert int(np.argmax(statistics)) + 1 == 3
 
 

@@ -86,17 +86,17 @@ def learned(rows: pa.Table) -> pd.DataFrame:
     if len(everybody):
         split = split_by_time(everybody.joined)
         learners, judged = everybody.part(split.learned), everybody.part(split.judged)
-    common = _common(everybody, learners, judged)
+    common = _common(learners, judged)
     if len(learners) < LEAST_LEARNED or len(judged) < LEAST_JUDGED or not (learners.are_enough and judged.are_enough):
         return pd.DataFrame([_too_few(learners, judged) | common])
     with threadpool_limits(limits=1, user_api="blas"):  # Bits do not hang on the number of cores.
         return pd.DataFrame([row | common for row in _rows(learners, judged)])
 
 
-def _common(everybody: _People, learners: _People, judged: _People) -> dict[str, Any]:
+def _common(learners: _People, judged: _People) -> dict[str, Any]:
     (learned_from, learned_to), (judged_from, judged_to) = learners.days, judged.days
     return {
-        "version": _version(everybody.weeks),
+        "version": _version(learners, judged),
         "learned_from": learned_from,
         "learned_to": learned_to,
         "learned_people": len(learners),
@@ -107,16 +107,13 @@ def _common(everybody: _People, learners: _People, judged: _People) -> dict[str,
     }
 
 
-def _version(weeks: pa.Table) -> str:
+def _version(learners: _People, judged: _People) -> str:
     """The same for the same people and the same code."""
-    everything = vocabulary_of(weeks)
-    digest = hashlib.sha256(_code().encode())
-    for part in (
-        json.dumps([*everything.to_json().values(), str(weeks["joined_on"].to_pylist())]).encode(),
-        matrix(weeks, everything).tobytes(),
-        weeks["returned"].to_numpy().tobytes(),
-    ):
-        digest.update(part)
+    vocabulary = vocabulary_of(learners.weeks)
+    digest = hashlib.sha256(_code().encode() + json.dumps(vocabulary.to_json()).encode())
+    for people in (learners, judged):
+        for numbers in (people.joined, people.returned, matrix(people.weeks, vocabulary)):
+            digest.update(numbers.tobytes())
     return digest.hexdigest()[:12]
 
 

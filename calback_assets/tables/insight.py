@@ -49,7 +49,7 @@ FIRST_WEEK_FEATURES = Table(
         *_FIRST_WEEK,
         Column("outcome_active_days", "INT64", "Active days of days 8–37.", required=True),
         Column("returned", "BOOL", "Active on any of days 8–37.", required=True),
-        Column("frequent", "BOOL", "Active on at least three of days 8–37.", required=True),
+        Column("frequent", "BOOL", "Active on at least three of days 8–37, or as the settings say.", required=True),
     ),
 )
 

@@ -30,6 +30,7 @@ Tables = Mapping[str, Sequence[Row]]
 SEOUL = ZoneInfo("Asia/Seoul")
 CALENDAR = Calendar(date(2023, 1, 1), date(2025, 12, 31), "Asia/Seoul")
 FREQUENT: Mapping[str, Parameter] = {"frequent_min_days": 3, "frequent_window_days": 30}
+PARAMETERS: Mapping[str, Parameter] = {**FREQUENT, "start_date": CALENDAR.first}
 _NEUTRAL = {"STRING": "", "INT64": 0, "BOOL": False, "TIMESTAMP": datetime(1970, 1, 1, tzinfo=UTC)}
 
 
@@ -139,7 +140,7 @@ def _schema(table_name: str) -> pa.Schema:
     return pa.schema([(column.name, arrow_type(column.type)) for column in TABLES[table_name].columns])
 
 
-def rows_of(declared: SqlAsset, when: str, tables: Tables, settings: Mapping[str, Parameter] = FREQUENT) -> list[Row]:
+def rows_of(declared: SqlAsset, when: str, tables: Tables, settings: Mapping[str, Parameter] = PARAMETERS) -> list[Row]:
     """The rows that an asset's query makes for a day, held to its contract's columns and key."""
     table = declared.table
     with warehouse(tables) as session:

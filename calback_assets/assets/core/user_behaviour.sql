@@ -17,14 +17,14 @@ WITH met AS (
 ),
 done AS (
   -- Events that fire without a person are no behaviour, but for a crash: somebody meets it.
-  SELECT event_date, user_id, event_name AS behaviour
+  SELECT event_date, user_id, event_name AS behaviour, platform
   FROM unified_events
   WHERE user_id IS NOT NULL
     AND source IN ('analytics', 'access_log')
     AND (is_activity OR event_name = 'app_exception')
   UNION ALL
   -- What the owner of a meeting did by making it: a line each, its name and when it is said.
-  SELECT met.event_date, met.owner_id, declared.name
+  SELECT met.event_date, met.owner_id, declared.name, CAST(NULL AS STRING)
   FROM met
   CROSS JOIN UNNEST([
     STRUCT('meeting_created' AS name, NOT met.is_pending AS is_said),
@@ -37,7 +37,7 @@ done AS (
   WHERE declared.is_said AND met.owner_id IS NOT NULL
   UNION ALL
   -- Under the day the meeting was made: documents do not say when somebody accepted.
-  SELECT event_date, user_id, 'meeting_joined'
+  SELECT event_date, user_id, 'meeting_joined', CAST(NULL AS STRING)
   FROM (
     SELECT DISTINCT met.event_date, met.meeting_id, guest AS user_id
     FROM met
@@ -45,6 +45,13 @@ done AS (
     WHERE guest != COALESCE(met.owner_id, '')
   ) AS joined
 )
-SELECT event_date, user_id, behaviour, COUNT(*) AS times
+SELECT
+  event_date,
+  user_id,
+  behaviour,
+  COUNT(*) AS times,
+  COUNTIF(platform = 'ANDROID') AS times_on_android,
+  COUNTIF(platform = 'IOS') AS times_on_ios,
+  COUNTIF(platform = 'WEB') AS times_on_web
 FROM done
 GROUP BY event_date, user_id, behaviour

@@ -9,10 +9,5 @@ from calback_assets.tables.insight import FIRST_WEEK
 ASSET = SqlAsset(
     FIRST_WEEK,
     Path(__file__).with_suffix(".sql"),
-    reads={
-        "user_joined": Reach(-6, -6),
-        "user_behaviour": trailing(7),
-        "user_daily_activity": trailing(7),
-        "unified_events": trailing(7),
-    },
+    reads={"user_joined": Reach(-6, -6), "user_behaviour": trailing(7), "user_daily_activity": trailing(7)},
 )

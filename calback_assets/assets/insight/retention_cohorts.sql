@@ -23,18 +23,26 @@ periods AS (
   UNION ALL
   SELECT 'bracket', day, previous + 1, day, day FROM milestones
 ),
+weeks AS (
+  SELECT
+    -- 1969-12-29 is a Monday.
+    DATE_SUB(event_date, INTERVAL MOD(DATE_DIFF(event_date, DATE '1969-12-29', DAY), 7) DAY) AS cohort_week,
+    basis,
+    user_id,
+    event_date AS joined_on
+  FROM user_joined
+),
 people AS (
   SELECT
     days.event_date AS as_of,
-    DATE_TRUNC(joined.event_date, ISOWEEK) AS cohort_week,
-    joined.basis,
-    joined.user_id,
-    joined.event_date AS joined_on,
-    DATE_DIFF(days.event_date, joined.event_date, DAY) AS known_age
-  FROM user_joined AS joined
-  CROSS JOIN days
+    weeks.cohort_week,
+    weeks.basis,
+    weeks.user_id,
+    weeks.joined_on,
+    DATE_DIFF(days.event_date, weeks.joined_on, DAY) AS known_age
+  FROM weeks
   -- A week that begins before the 400 days that are read is not whole.
-  WHERE DATE_DIFF(days.event_date, DATE_TRUNC(joined.event_date, ISOWEEK), DAY) < 400
+  INNER JOIN days ON DATE_DIFF(days.event_date, weeks.cohort_week, DAY) < 400
 ),
 cohorts AS (
   SELECT cohort_week, COUNT(*) AS cohort_size FROM people GROUP BY cohort_week

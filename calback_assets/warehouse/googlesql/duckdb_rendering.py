@@ -73,8 +73,8 @@ def aware_timestamps(tree: exp.Expr) -> None:
 def googlesql_values(tree: exp.Expr) -> None:
     """Give expressions the types and values of GoogleSQL, in place.
 
-    A DATE_TRUNC of a day is a day, and so are a DATE_SUB and a DATE_ADD, a week begins on Monday where it is ISO's,
-    2.5 is a FLOAT64, and a COUNTIF over no rows is 0, where DuckDB's is NULL.
+    A DATE_TRUNC of a day is a day, and so are a DATE_ADD and a DATE_SUB, 2.5 is a FLOAT64, and a COUNTIF over no rows
+    is 0, where DuckDB's is NULL.
     """
     for name, operator in ((exp.DateSub, exp.Sub), (exp.DateAdd, exp.Add)):
         for moved in list(tree.find_all(name)):
@@ -84,8 +84,6 @@ def googlesql_values(tree: exp.Expr) -> None:
         is_true = exp.Case(ifs=[exp.If(this=counted.this.copy(), true=exp.Literal.number(1))])
         counted.replace(exp.Count(this=is_true))
     for truncated in list(tree.find_all(exp.DateTrunc)):
-        if truncated.text("unit") == "ISOWEEK":
-            truncated.set("unit", exp.Literal.string("WEEK"))  # DuckDB's only week.
         truncated.replace(exp.cast(truncated.copy(), "DATE"))
     for literal in list(tree.find_all(exp.Literal)):
         if literal.is_number and not literal.is_int:

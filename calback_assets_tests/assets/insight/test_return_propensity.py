@@ -115,6 +115,9 @@ def test_the_card_is_in_the_metadata_and_names_nobody(world: World) -> None:
     card = str(metadata["plot"].value)
     assert "Promoted: on people it learned nothing of" in card
     assert metadata["row_count"].value == 3
+    lineage = metadata["dagster/column_lineage"].value.deps_by_column
+    assert lineage.keys() == set(RETURN_MODEL.column_names)
+    assert {dep.column_name for dep in lineage["auc"]} >= {"behaviours", "returned"}
     assert not any(user_id in card for user_id in world.scores["user_id"].to_pylist())
 
 

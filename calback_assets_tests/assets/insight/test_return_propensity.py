@@ -1,94 +1,29 @@
 """From first weeks to a model and to chances, by a real run on DuckDB over inputs as they would be written."""
 
 from datetime import date, timedelta
-from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from dagster import (
-    AssetsDefinition,
-    BackfillPolicy,
-    DagsterInstance,
-    DailyPartitionsDefinition,
-    ExecuteInProcessResult,
-    asset,
-    materialize,
-)
 
 from calback_assets.analysis.features import matrix
 from calback_assets.analysis.propensity import promoted, scored
-from calback_assets.assets.insight.return_model import ASSET
-from calback_assets.assets.insight.return_propensity import return_propensity_asset
-from calback_assets.checks.drift import CHECK_NAME, build_drift_check, drift
-from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG, daily_partitions
-from calback_assets.tables.insight import FIRST_WEEK, FIRST_WEEK_FEATURES, RETURN_MODEL, RETURN_PROPENSITY
+from calback_assets.checks.drift import CHECK_NAME, drift
+from calback_assets.tables.insight import RETURN_MODEL, RETURN_PROPENSITY
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
-from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
-from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import arrow_schema
-from calback_assets_tests.analysis.people import BEGIN, first_weeks
-
-DAYS = 105
-LAST = BEGIN + timedelta(days=DAYS + 5)
-"""Day 7 of those who joined last."""
+from calback_assets_tests.assets.insight.model_world import LAST, World
 
 
 @pytest.fixture(scope="module")
-def everybody() -> pa.Table:
-    return first_weeks(seed=3, users=6_000, days=DAYS)
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return World(DuckDBWarehouse(tmp_path_factory.mktemp("propensity") / "warehouse.duckdb"))
 
 
 @pytest.fixture(scope="module")
-def features(everybody: pa.Table) -> pa.Table:
-    return everybody.filter(pc.less_equal(everybody["event_date"], pa.scalar(LAST)))
-
-
-@pytest.fixture(scope="module")
-def weeks(everybody: pa.Table) -> pa.Table:
-    seventh = pc.add(everybody["joined_on"], pa.scalar(timedelta(days=6))).cast(pa.date32())
-    return everybody.set_column(0, "event_date", seventh).select(FIRST_WEEK.column_names)
-
-
-def given(name: str, rows: pa.Table, partitions: DailyPartitionsDefinition) -> AssetsDefinition:
-    @asset(name=name, partitions_def=partitions, backfill_policy=BackfillPolicy.single_run())
-    def table() -> pa.Table:
-        return rows
-
-    return table
-
-
-class World:
-    """One run of the two assets and the check over all days."""
-
-    def __init__(self, home: Path, features: pa.Table, weeks: pa.Table) -> None:
-        partitions = daily_partitions(BEGIN, LAST, "Asia/Seoul")
-        self.warehouse = DuckDBWarehouse(home / "warehouse.duckdb")
-        with DagsterInstance.ephemeral() as instance:
-            self.result: ExecuteInProcessResult = materialize(
-                [
-                    given(FIRST_WEEK.name, weeks, partitions),
-                    given(FIRST_WEEK_FEATURES.name, features, partitions),
-                    ASSET.build(partitions, {}),
-                    return_propensity_asset(partitions),
-                    build_drift_check(),
-                ],
-                instance=instance,
-                tags={RANGE_START_TAG: str(BEGIN), RANGE_END_TAG: str(LAST)},
-                resources={
-                    "io_manager": opened_once_a_run(self.warehouse, Calendar(BEGIN, LAST, "Asia/Seoul")),
-                    "warehouse": self.warehouse,
-                },
-            )
-        with self.warehouse.session(read_only=True) as session:
-            self.models = session.read(TableRef(RETURN_MODEL, None, None)).to_pandas()
-            self.scores = session.read(TableRef(RETURN_PROPENSITY, BEGIN, LAST + timedelta(days=1)))
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, features: pa.Table, weeks: pa.Table) -> World:
-    return World(tmp_path_factory.mktemp("propensity"), features, weeks)
+def weeks(world: World) -> pa.Table:
+    return world.weeks
 
 
 def test_everybody_is_scored_under_the_last_day_of_their_first_week(world: World, weeks: pa.Table) -> None:

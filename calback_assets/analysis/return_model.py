@@ -28,7 +28,7 @@ from calback_assets.analysis.models import BASE_RATE, BOOSTING, LOGISTIC, Model
 
 LEAST_LEARNED, LEAST_JUDGED, LEAST_OF_EITHER = 500, 200, 50
 """People, and those among them who came back, and who did not."""
-Learn: TypeAlias = Callable[[Floats, Bools, Days, Vocabulary], tuple[Model, Mapping[str, Any]]]
+_Learn: TypeAlias = Callable[[Floats, Bools, Days, Vocabulary], tuple[Model, Mapping[str, Any]]]
 
 _MANY_ACTIVE_DAYS = 3
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm")
@@ -81,11 +81,8 @@ def learned(rows: pa.Table) -> pd.DataFrame:
         rows: `user_id`, `joined_on`, `returned` and what `features` reads, a row a person in any order.
     """
     everybody = _People.of(rows.sort_by([("joined_on", "ascending"), ("user_id", "ascending")]))
-    nobody = everybody.part(np.zeros(len(everybody), dtype=bool))
-    learners = judged = nobody
-    if len(everybody):
-        split = split_by_time(everybody.joined)
-        learners, judged = everybody.part(split.learned), everybody.part(split.judged)
+    split = split_by_time(everybody.joined)
+    learners, judged = everybody.part(split.learned), everybody.part(split.judged)
     common = _common(learners, judged)
     if len(learners) < LEAST_LEARNED or len(judged) < LEAST_JUDGED or not (learners.are_enough and judged.are_enough):
         return pd.DataFrame([_too_few(learners, judged) | common])
@@ -133,8 +130,8 @@ def _rows(learners: _People, judged: _People) -> list[dict[str, Any]]:
     base_scores = np.full(len(judged), share)
     base = judging.figures(base_scores, judged.returned)
     candidates = []
-    learners_of: tuple[tuple[str, Learn], ...] = ((LOGISTIC, learn_logistic), (BOOSTING, learn_boosting))
-    for name, learn in learners_of:
+    ways: tuple[tuple[str, _Learn], ...] = ((LOGISTIC, learn_logistic), (BOOSTING, learn_boosting))
+    for name, learn in ways:
         model, parameters = learn(features, learners.returned, learners.joined, vocabulary)
         scores = model.scores(of_judged)
         candidates.append(_Judged(name, model, parameters, scores, judging.figures(scores, judged.returned)))
@@ -253,7 +250,7 @@ def _beats(candidate: _Judged, base_brier: float) -> str:
 
 
 def _groups(weeks: pa.Table) -> dict[str, Bools]:
-    """The people who are judged, in groups that a model may serve unlike: some people are in one of each kind."""
+    """The people who are judged, in groups that a model may serve unlike; each person is in one of each kind."""
     joined = weeks["joined_on"]
     active_days = np.minimum(weeks["active_days"].to_numpy(), _MANY_ACTIVE_DAYS)
     named = {

@@ -15,6 +15,7 @@ from benchmarks import (
     first_week_lift,
     history,
     one_day,
+    return_model,
     rewrite,
     table,
     thirty_days,
@@ -32,6 +33,7 @@ _QUESTIONS: dict[str, ModuleType] = {
     "h": firestore_snapshot,
     "i": bigquery_export,
     "j": first_week_lift,
+    "k": return_model,
 }
 
 

@@ -97,9 +97,4 @@ def _supported(names: pa.Array | pa.ChunkedArray, least: float) -> list[str]:
 def _places(names: pa.Array | pa.ChunkedArray, known: Sequence[str]) -> npt.NDArray[np.int64]:
     """The place of each name among those that are known; -1 for any other."""
     found = pc.fill_null(pc.index_in(names, value_set=pa.array(known, pa.string())), -1)
-    places: npt.NDArray[np.int64] = (
-        found.to_numpy(zero_copy_only=False).astype(np.int64)
-        if isinstance(found, pa.Array)
-        else found.to_numpy().astype(np.int64)
-    )
-    return places
+    return np.asarray(found, dtype=np.int64)

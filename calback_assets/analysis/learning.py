@@ -66,8 +66,10 @@ def split_by_time(joined: Days) -> Split:
     """The newest complete days of joining are held back, and a gap before them.
 
     Args:
-        joined: each person's day of joining, in any order; at least one.
+        joined: each person's day of joining, in any order.
     """
+    if not len(joined):
+        return Split(np.zeros(0, dtype=bool), np.zeros(0, dtype=bool))
     ordered = np.sort(joined)
     newest_share = ordered[int(len(ordered) * (1 - JUDGED_SHARE))]
     judged_from = min(ordered[-1] - np.timedelta64(JUDGED_DAYS - 1, "D"), newest_share)

@@ -42,14 +42,13 @@ def scored(weeks: pa.Table, models: pd.DataFrame) -> pa.Table:
     """
     found = promoted(models)
     people = len(weeks)
-    return (
-        weeks.select(["event_date", "user_id", "joined_on"])
-        .append_column(
-            "propensity",
-            pa.array(found.model.scores(matrix(weeks, found.model.vocabulary)))
-            if found
-            else pa.nulls(people, pa.float64()),
-        )
-        .append_column("model", pa.array([found.name if found else None] * people, pa.string()))
-        .append_column("model_version", pa.array([found.version if found else None] * people, pa.string()))
+    chances = found.model.scores(matrix(weeks, found.model.vocabulary)) if found else [None] * people
+    name, version = (found.name, found.version) if found else (None, None)
+    return pa.table(
+        {
+            **{column: weeks[column] for column in ("event_date", "user_id", "joined_on")},
+            "propensity": pa.array(chances, pa.float64()),
+            "model": pa.array([name] * people, pa.string()),
+            "model_version": pa.array([version] * people, pa.string()),
+        }
     )

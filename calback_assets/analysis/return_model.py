@@ -28,7 +28,7 @@ from calback_assets.analysis.models import BASE_RATE, BOOSTING, LOGISTIC, Model
 
 LEAST_LEARNED, LEAST_JUDGED, LEAST_OF_EITHER = 500, 200, 50
 """People, and those among them who came back, and who did not."""
-Learn: TypeAlias = Callable[[Floats, Bools, Days, Vocabulary], tuple[Model, Mapping[str, Any]]]
+_Learn: TypeAlias = Callable[[Floats, Bools, Days, Vocabulary], tuple[Model, Mapping[str, Any]]]
 
 _MANY_ACTIVE_DAYS = 3
 _LIBRARIES = ("numpy", "scikit-learn", "lightgbm")
@@ -81,22 +81,19 @@ def learned(rows: pa.Table) -> pd.DataFrame:
         rows: `user_id`, `joined_on`, `returned` and what `features` reads, a row a person in any order.
     """
     everybody = _People.of(rows.sort_by([("joined_on", "ascending"), ("user_id", "ascending")]))
-    nobody = everybody.part(np.zeros(len(everybody), dtype=bool))
-    learners = judged = nobody
-    if len(everybody):
-        split = split_by_time(everybody.joined)
-        learners, judged = everybody.part(split.learned), everybody.part(split.judged)
-    common = _common(everybody, learners, judged)
+    split = split_by_time(everybody.joined)
+    learners, judged = everybody.part(split.learned), everybody.part(split.judged)
+    common = _common(learners, judged)
     if len(learners) < LEAST_LEARNED or len(judged) < LEAST_JUDGED or not (learners.are_enough and judged.are_enough):
         return pd.DataFrame([_too_few(learners, judged) | common])
     with threadpool_limits(limits=1, user_api="blas"):  # Bits do not hang on the number of cores.
         return pd.DataFrame([row | common for row in _rows(learners, judged)])
 
 
-def _common(everybody: _People, learners: _People, judged: _People) -> dict[str, Any]:
+def _common(learners: _People, judged: _People) -> dict[str, Any]:
     (learned_from, learned_to), (judged_from, judged_to) = learners.days, judged.days
     return {
-        "version": _version(everybody.weeks),
+        "version": _version(learners, judged),
         "learned_from": learned_from,
         "learned_to": learned_to,
         "learned_people": len(learners),
@@ -107,16 +104,13 @@ def _common(everybody: _People, learners: _People, judged: _People) -> dict[str,
     }
 
 
-def _version(weeks: pa.Table) -> str:
+def _version(learners: _People, judged: _People) -> str:
     """The same for the same people and the same code."""
-    everything = vocabulary_of(weeks)
-    digest = hashlib.sha256(_code().encode())
-    for part in (
-        json.dumps([*everything.to_json().values(), str(weeks["joined_on"].to_pylist())]).encode(),
-        matrix(weeks, everything).tobytes(),
-        weeks["returned"].to_numpy().tobytes(),
-    ):
-        digest.update(part)
+    vocabulary = vocabulary_of(learners.weeks)
+    digest = hashlib.sha256(_code().encode() + json.dumps(vocabulary.to_json()).encode())
+    for people in (learners, judged):
+        for numbers in (people.joined, people.returned, matrix(people.weeks, vocabulary)):
+            digest.update(numbers.tobytes())
     return digest.hexdigest()[:12]
 
 
@@ -136,8 +130,8 @@ def _rows(learners: _People, judged: _People) -> list[dict[str, Any]]:
     base_scores = np.full(len(judged), share)
     base = judging.figures(base_scores, judged.returned)
     candidates = []
-    learners_of: tuple[tuple[str, Learn], ...] = ((LOGISTIC, learn_logistic), (BOOSTING, learn_boosting))
-    for name, learn in learners_of:
+    ways: tuple[tuple[str, _Learn], ...] = ((LOGISTIC, learn_logistic), (BOOSTING, learn_boosting))
+    for name, learn in ways:
         model, parameters = learn(features, learners.returned, learners.joined, vocabulary)
         scores = model.scores(of_judged)
         candidates.append(_Judged(name, model, parameters, scores, judging.figures(scores, judged.returned)))
@@ -256,7 +250,7 @@ def _beats(candidate: _Judged, base_brier: float) -> str:
 
 
 def _groups(weeks: pa.Table) -> dict[str, Bools]:
-    """The people who are judged, in groups that a model may serve unlike: some people are in one of each kind."""
+    """The people who are judged, in groups that a model may serve unlike; each person is in one of each kind."""
     joined = weeks["joined_on"]
     active_days = np.minimum(weeks["active_days"].to_numpy(), _MANY_ACTIVE_DAYS)
     named = {

@@ -279,7 +279,7 @@ class English(Words):
         """That a behaviour only seems to go with coming back."""
         return (
             f"{self.behaviour(lift.behaviour, lift.at_least)}: odds ratio {self.estimate(lift.alone)} by itself, "
-            f"{self.estimate(lift.adjusted)} with all of that held fixed"
+            f"{self.estimate(lift.adjusted)} with activity and the other behaviours held fixed"
         )
 
     def confounding(self) -> str:

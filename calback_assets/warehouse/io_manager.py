@@ -342,7 +342,7 @@ class _Write:
             **{name: _value(fact) for name, fact in self._session.facts().items()},
         }
         if isinstance(obj, Query):
-            metadata["dagster/column_lineage"] = column_lineage(obj.model)
+            metadata["dagster/column_lineage"] = column_lineage(obj.model, self._table)
             metadata |= {f"parameter/{name}": _value(value) for name, value in obj.parameters.items()}
         return metadata
 

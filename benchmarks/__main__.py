@@ -41,7 +41,7 @@ def main() -> None:
     """Answer the questions asked, all of them by default, and publish what was measured at full size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h, i, j; all of them by default"
+        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h, i, j, k; all of them by default"
     )
     parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
     asked = parser.parse_args()

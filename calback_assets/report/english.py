@@ -191,8 +191,10 @@ class English(Words):
 
     def group(self, name: str) -> str:
         """What a group of people is called."""
+        if name.startswith(_GROUPS):
+            return name
         kind, _, platform = name.partition("platform ")
-        return f"platform {marked(platform)}" if not kind and platform else name
+        return marked(name) if kind else f"platform {marked(platform)}"
 
     def range_of(self, findings: Findings) -> str:
         """Which days the report is about."""
@@ -375,6 +377,8 @@ _MONTHS = (
     "November",
     "December",
 )
+_GROUPS = ("active days: ", "joined ")
+"""How the beginnings of the model's groups are said that hold no name of a stranger's."""
 _HOW_WELL = (
     "hardly tells who returns",
     "tells a little of who returns",

@@ -7,7 +7,7 @@ What counts as found, explained away or not to be told belongs here; how it is s
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from math import ceil, exp, isnan, log
+from math import ceil, exp, inf, isnan, log
 from typing import Any
 
 import numpy as np
@@ -424,8 +424,8 @@ def _frequent(frame: pd.DataFrame) -> Frequent | None:
     def clearest(rate: Rate) -> tuple[float, str]:
         """By the end of the interval that is nearer to 1; in the middle what has 1 in it."""
         ratio = rate.ratio
-        if not ratio.is_known:
-            return 0.0, rate.behaviour
+        if rate.is_small or not ratio.is_known:  # Not even its place tells what is not shown.
+            return inf, rate.behaviour
         return -(ratio.low if ratio.low > 1 else ratio.high if ratio.high < 1 else 1.0), rate.behaviour
 
     first = frame.iloc[0]
@@ -471,7 +471,8 @@ def _first_week(frame: pd.DataFrame) -> FirstWeek | None:
 
     def strongest(lift: Lift) -> tuple[float, str, int]:
         effect = lift.adjusted if lift.adjusted.is_known else lift.alone
-        return (-effect.value if effect.is_known else float("inf"), lift.behaviour, lift.at_least)
+        is_told = effect.is_known and not lift.is_small
+        return (-effect.value if is_told else inf, lift.behaviour, lift.at_least)
 
     lifts = sorted(lifts, key=strongest)
     months: dict[str, list[Lift]] = {lift.behaviour: [] for lift in lifts if lift.is_found}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from math import isnan
 
 from calback_assets.report.findings import FEWEST, FirstWeek, Frequent, Judged, Lift, Pooled
+from calback_assets.report.marked import marked
 from calback_assets.report.series import FLOWS, Empty, Flows, Heat, Power
 from calback_assets.report.words import NONE, Words
 
@@ -213,7 +214,7 @@ def models_grid(models: Sequence[Judged], words: Words) -> Grid:
             words.estimate(model.pr_auc),
             words.fine_estimate(model.brier),
             words.number(model.calibration_slope),
-            model.version,
+            marked(model.version),
         )
         for model in models
     ]

@@ -156,7 +156,7 @@ def cohort(week: date, sizes: Sequence[int], size: int = 200, weeks: int = 4) ->
             "cohort_size": size,
             "eligible": size if period <= len(sizes) else 0,
             "retained": sizes[period - 1] if period <= len(sizes) else 0,
-            "share": sizes[period - 1] / size if period <= len(sizes) else None,
+            "share": sizes[period - 1] / size if size and period <= len(sizes) else None,
             "is_complete": period <= len(sizes),
         }
         for period in range(1, weeks + 1)

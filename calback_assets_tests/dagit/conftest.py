@@ -5,7 +5,6 @@ switched on before last midnight and missed it. Beside it, to look at, what `mak
 """
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -30,14 +29,14 @@ from dagster._core.scheduler.instigation import (
     ScheduleInstigatorData,
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from calback_assets.sample import write_sample
+from calback_assets_tests.browser import chromium
 from calback_assets_tests.dagit.graph import DAILY
 from calback_assets_tests.dagit.hostile_page import foreign_site
 from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS, Dagit, calback_ui, environment_of
 
-CHROMIUM = Path("/usr/bin/chromium")
 WAIT_MILLISECONDS = 60_000
 
 
@@ -113,24 +112,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 @pytest.fixture(scope="package")
 def stranger() -> Iterator[Page]:
     """A browser that has no token."""
-    if not CHROMIUM.exists():
-        reason = f"{CHROMIUM} is missing; install it: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            # Chromium refuses its sandbox to root, and phones home on its own account unless told not to.
-            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
-        )
+    with chromium() as browser:
         context = browser.new_context(viewport={"width": 1800, "height": 1000})
         context.set_default_timeout(WAIT_MILLISECONDS)
         expect.set_options(timeout=WAIT_MILLISECONDS)
         # Dagit's pages may fetch from elsewhere; this test must not.
         context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort())
         yield context.new_page()
-        browser.close()
 
 
 @pytest.fixture

@@ -143,40 +143,39 @@ def test_the_same_tables_give_the_same_bytes() -> None:
     assert {code: report.page() for code, report in reports_of(plain()).items()} == first
 
 
-def hostile(name: str) -> Insight:
+def hostile() -> Insight:
+    group = {"people": 99, "base_rate": 0.5, "mean_score": 0.5, "auc": 0.7}
     return insight(
-        behaviour=[rate(name, (1.45, 1.31, 1.6)), rate(f"{name}2", (0.7, 0.6, 0.8), (300, 100))],
+        behaviour=[rate(name, (1.45, 1.31, 1.6)) for name in HOSTILE],
         lift=[
-            lift(name, (2.35, 2.13, 2.6)),
-            lift(f"{name}2", (1.03, 0.93, 1.13), (1300, 480, 2700, 670)),
-            lift(name, (2.35, 1.9, 2.6), period="2024-01"),
+            *(lift(name, (2.35, 2.13, 2.6)) for name in HOSTILE),
+            *(lift(f"{name}2", (1.03, 0.93, 1.13), (1300, 480, 2700, 670)) for name in HOSTILE),
+            *(lift(name, (2.35, 1.9, 2.6), period="2024-01") for name in HOSTILE),
         ],
         models=[
             model(
                 name,
                 (0.7, 0.68, 0.72),
                 version=name,
-                importance=[{"feature": name, "auc_lost": 0.1, "auc_lost_sd": 0.01}],
+                importance=[{"feature": name, "auc_lost": 0.1, "auc_lost_sd": 0.01} for name in HOSTILE],
                 worst_served=[
-                    {"group_name": f"platform {name}", "people": 99, "base_rate": 0.5, "mean_score": 0.5, "auc": 0.7},
-                    {"group_name": name, "people": 99, "base_rate": 0.5, "mean_score": 0.5, "auc": 0.7},
+                    {"group_name": f"{kind}{name}", **group} for kind in ("", "platform ") for name in HOSTILE
                 ],
             )
+            for name in HOSTILE
         ],
     )
 
 
-@pytest.mark.parametrize("name", HOSTILE)
-def test_a_name_from_a_stranger_stays_a_name(name: str) -> None:
-    usual = {tag for report in reports_of(plain()).values() for tag, _ in Page(report.page()).elements} | {"code"}
-    for report in reports_of(hostile(name)).values():
+def test_a_name_from_a_stranger_stays_a_name(pages: dict[str, Page]) -> None:
+    usual = {tag for page in pages.values() for tag, _ in page.elements} | {"code"}
+    for report in reports_of(hostile()).values():
         page = Page(report.page())
         assert {tag for tag, _ in page.elements} <= usual
         assert not [name for _, attributes in page.elements for name in attributes if name.startswith("on")]
-        shown = "".join(letter if letter.isprintable() else "�" for letter in name)
-        assert shown in page.text
+        for name in HOSTILE:
+            assert page.text.count("".join(letter if letter.isprintable() else "�" for letter in name)) > 10
         assert "\u202e" not in page.html
-        assert "{% raw %}" not in name or "7*7" in page.text
         for picture in report.pictures:
             if picture.svg:
                 written = re.fullmatch(
@@ -185,9 +184,7 @@ def test_a_name_from_a_stranger_stays_a_name(name: str) -> None:
                 assert written
                 drawn = base64.b64decode(written[1])
                 tags = {element.tag.partition("}")[2] for element in ElementTree.fromstring(drawn).iter()}  # noqa: S314
-                assert tags <= {
-                    *["svg", "title", "desc", "defs", "g", "path", "use", "text", "clipPath", "rect", "pattern"]
-                }
+                assert tags <= {*"svg title desc defs g path use text clipPath rect pattern".split()}  # noqa: SIM905
 
 
 def few(one: int, other: int) -> Insight:

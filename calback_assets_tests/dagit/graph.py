@@ -36,7 +36,21 @@ GRAPH = {
     "frequent_user_behaviour": Node(
         "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
     ),
+    "first_week_lift": Node("insight", "sql", {"first_week_features"}, is_daily=False),
     "return_model": Node("insight", "sql", {"first_week_features"}, is_daily=False),
     "return_propensity": Node("insight", "python", {"first_week", "return_model"}),
+    "insight_report": Node(
+        "insight",
+        "python",
+        {
+            "retention_cohorts",
+            "user_lifecycle",
+            "power_curve",
+            "frequent_user_behaviour",
+            "first_week_lift",
+            "return_model",
+        },
+        is_daily=False,
+    ),
 }
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]

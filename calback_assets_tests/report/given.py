@@ -3,7 +3,7 @@
 Each builder has the figures of a plain case; a test names what it is about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, timedelta
 from math import exp, log, sqrt
 from typing import Any
@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from calback_assets.days import Stretch
 from calback_assets.report.findings import TABLES, Insight
 from calback_assets.tables import Table
-from calback_assets.warehouse.rows import arrow_schema
+from calback_assets.warehouse.rows import ConformedRows, arrow_schema
+from calback_assets.warehouse.warehouse import Statement, Warehouse
 
 AS_OF = date(2024, 4, 29)
 MONDAY = date(2024, 1, 1)
@@ -246,3 +248,17 @@ def null() -> Insight:
         lift=[lift(name, (1.02, 0.91, 1.14), (1000, 290, 3000, 860)) for name in ("search", "meeting_with_others")],
         models=[model("base_rate", (0.5, 0.5, 0.5), deciles=[]), model("logistic", (0.51, 0.47, 0.55))],
     )
+
+
+def stored(warehouse: Warehouse, world: Insight, parts: Collection[str] = TABLES.keys()) -> None:
+    """Write the tables, or some of them, as runs would have written them."""
+    with warehouse.session() as session:
+        for part in parts:
+            table, rows = TABLES[part], getattr(world, part)
+            session.ensure(table)
+            with session.incoming(ConformedRows(rows, table), "run") as name:
+                if not table.is_partitioned:
+                    session.replace_snapshot(table, f"SELECT * FROM {name}", "run")
+                    continue
+                stretch = Stretch(rows["event_date"].min(), rows["event_date"].max())
+                session.replace_days(table, stretch, Statement(f"SELECT * FROM {name}"), "run")

@@ -393,8 +393,8 @@ class Settings:
     """Last daily partition of a closed data set; None while days keep coming."""
     timezone: str
     pseudonym_key: bytes = field(repr=False)
-    report_dir: Path = Path("data/report")
-    """Where the report's pages are written."""
+    chosen_report_dir: Path | None = None
+    """Where the report's pages are to be; None for beside the warehouse."""
     bigquery: BigQuerySettings | None = None
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
@@ -424,6 +424,11 @@ class Settings:
     frequent_window_days: int = 30
     model_every_days: int = 7
     """How old the model may be before the nightly schedule learns anew."""
+
+    @property
+    def report_dir(self) -> Path:
+        """Where the report's pages are written."""
+        return self.chosen_report_dir or self.duckdb_path.parent / "report"
 
     @property
     def uses_development_key(self) -> bool:
@@ -464,11 +469,10 @@ class Settings:
                 f"CALBACK_ACCESS_LOG_USER_FIELD and CALBACK_ACCESS_LOG_DATE_FIELD are both {user_field!r}; set each to "
                 "a field of its own"
             )
-        duckdb_path = _DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb"))
         return cls(
             data_dir=data_dir,
-            duckdb_path=duckdb_path,
-            report_dir=_REPORT_DIR.of(environ, duckdb_path.parent / "report"),
+            duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
+            chosen_report_dir=_REPORT_DIR.of(environ, None),
             start_date=start,
             end_date=end,
             timezone=_TIMEZONE.of(environ, "Asia/Seoul"),

@@ -72,6 +72,7 @@ def test_every_variable_is_read() -> None:
         CALBACK_DEPLOYMENT="local",
         CALBACK_DATA_DIR="exports",
         CALBACK_DUCKDB_PATH="tables.duckdb",
+        CALBACK_REPORT_DIR="pages",
         CALBACK_END_DATE="2024-02-29",
         CALBACK_TIMEZONE="Europe/Berlin",
         CALBACK_PSEUDONYM_KEY=KEY,
@@ -88,6 +89,7 @@ def test_every_variable_is_read() -> None:
     ) == Settings(
         data_dir=Path("exports"),
         duckdb_path=Path("tables.duckdb"),
+        chosen_report_dir=Path("pages"),
         start_date=date(2024, 1, 1),
         end_date=date(2024, 2, 29),
         timezone="Europe/Berlin",
@@ -203,6 +205,7 @@ EXPECTED = {
     "CALBACK_EVENTS": ("one of: files, bigquery", ["firestore", "ga4"]),
     "CALBACK_ACCESS_LOG": ("one of: files, bigquery", ["table", "files|bigquery"]),
     "CALBACK_DATA_DIR": ("the path of a folder, with ~ written out", ["~/exports", "~"]),
+    "CALBACK_REPORT_DIR": ("the path of a folder, with ~ written out", ["~/pages"]),
     "CALBACK_DUCKDB_PATH": (
         A_PATH,
         [
@@ -337,6 +340,11 @@ def test_what_cannot_be_seen_is_no_part_of_a_value(name: str, good: str, value: 
     assert str(error.value) == (
         f"{name} has white space at an end, or a character in it that cannot be seen; set it to {EXPECTED[name][0]}"
     )
+
+
+def test_the_report_stands_beside_the_warehouse_unless_another_folder_is_named() -> None:
+    assert settings(CALBACK_DUCKDB_PATH="here/w.duckdb").report_dir == Path("here/report")
+    assert settings(CALBACK_DUCKDB_PATH="here/w.duckdb", CALBACK_REPORT_DIR="pages").report_dir == Path("pages")
 
 
 @pytest.mark.parametrize(

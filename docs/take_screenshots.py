@@ -1,6 +1,6 @@
 """Takes the pictures of this folder from a running Dagit: `python docs/take_screenshots.py ADDRESS`, as it was printed.
 
-After `make demo`, with `make ui` running and Debian's chromium installed.
+After `make demo`, with `make ui` running and Debian's chromium installed. The report is taken from `data/report`.
 """
 
 import sys
@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import FloatRect, Page, expect, sync_playwright
 
 DOCS = Path(__file__).parent
-GROUPS = ("raw", "core", "metrics", "cohorts")
+GROUPS = ("raw", "core", "metrics", "cohorts", "insight")
 
 
 def take_lineage(page: Page, address: str) -> None:
@@ -36,6 +36,13 @@ def take_daily_active_users(page: Page, address: str) -> None:
     save(page, "daily_active_users.png")
 
 
+def take_report(page: Page) -> None:
+    """The top of the report: the answer."""
+    page.set_viewport_size({"width": 1060, "height": 1130})
+    page.goto((DOCS.parent / "data" / "report" / "insight.en.html").as_uri())
+    save(page, "insight_report.png")
+
+
 def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
     """A picture in 128 colours, a third of the size."""
     page.wait_for_load_state("networkidle")
@@ -44,7 +51,7 @@ def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
 
 
 def main(way_in: str) -> None:
-    """Both pictures."""
+    """All pictures."""
     address, _, _ = way_in.partition("/?")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -53,6 +60,7 @@ def main(way_in: str) -> None:
         page.goto(way_in)
         take_lineage(page, address)
         take_daily_active_users(page, address)
+        take_report(page)
         browser.close()
 
 

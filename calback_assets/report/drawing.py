@@ -86,8 +86,7 @@ class Canvas:
         """What to draw in the place of a text; a marked name is quoted."""
         self._words.append(as_text(text))
         # As wide as the text will be, about: matplotlib puts legends in columns by it.
-        width = sum(2 if east_asian_width(letter) in "WF" else 1 for letter in self._words[-1])
-        return f"@{len(self._words) - 1}{'n' * width}@"
+        return f"@{len(self._words) - 1}{'n' * columns_of(text)}@"
 
     def svg(self, name: str, title: str, description: str) -> str:
         """The picture for the page, with a text in its place for who cannot see it.
@@ -115,6 +114,11 @@ class Canvas:
             f'<title id="{name}-title">{html.escape(as_text(title))}</title>'
             f'<desc id="{name}-text">{html.escape(as_text(description))}</desc>{drawn.strip()}'
         )
+
+
+def columns_of(text: str) -> int:
+    """About how wide a text is, in Latin letters."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in as_text(text))
 
 
 def in_variables(svg: str) -> str:

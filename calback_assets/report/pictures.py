@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from math import isnan
 from typing import Any
 
-from calback_assets.report.drawing import LIGHT, Canvas
+from calback_assets.report.drawing import LIGHT, WIDTH, Canvas, columns_of
 from calback_assets.report.findings import Estimate, FirstWeek, Frequent, Judged, Lift
 from calback_assets.report.series import Empty, Flows, Heat, Power
 from calback_assets.report.words import Words
@@ -15,7 +15,8 @@ from calback_assets.report.words import Words
 _MOST_ROWS = 24
 """As many behaviours in a picture as can be read; the table has all."""
 _ROW = 0.27
-_LEFT = 2.9
+_LETTER = 0.068
+"""Inches that a letter of a name takes."""
 _TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50)
 _LIMITS = (0.08, 12.0)
 _LEGEND = {"frameon": False, "loc": "lower left", "bbox_to_anchor": (0, 1.0), "borderaxespad": 0.2}
@@ -126,7 +127,7 @@ def draw_forest(found: FirstWeek, words: Words) -> str:
     labels = words.labels
     lifts = forest_rows(found)
     canvas = Canvas(1.15 + (_ROW + 0.04) * len(lifts))
-    _forest(canvas, [words.behaviour(lift.behaviour, lift.at_least) for lift in lifts], top=0.4)
+    left = _forest(canvas, [words.behaviour(lift.behaviour, lift.at_least) for lift in lifts], top=0.4)
     for y, lift in enumerate(lifts):
         _estimate(canvas.axes, lift.alone, y - 0.2, "muted", is_filled=False, is_faint=True)
         colour = "blue" if lift.adjusted.value >= 1 else "orange"
@@ -134,7 +135,7 @@ def draw_forest(found: FirstWeek, words: Words) -> str:
     adjusted, alone = labels.odds_adjusted, labels.odds_alone
     canvas.axes.plot([], [], "o-", color=LIGHT["blue"], markersize=5, label=canvas.say(adjusted))
     canvas.axes.plot([], [], "o-", color=LIGHT["muted"], alpha=0.55, mfc="none", markersize=4, label=canvas.say(alone))
-    _legend(canvas.axes, 2, anchor=(-_LEFT / (8 - _LEFT - 0.25), 1.0))
+    _legend(canvas.axes, 2, anchor=(-left / (WIDTH - left - 0.25), 1.0))
     _scale(canvas, None, [estimate for lift in lifts for estimate in (lift.adjusted, lift.alone)])
     return canvas.svg("forest", labels.forest_title, labels.forest_text)
 
@@ -173,14 +174,17 @@ def draw_calibration(best: Judged, words: Words) -> str:
     return canvas.svg("calibration", labels.calibration_title, labels.calibration_text)
 
 
-def _forest(canvas: Canvas, names: Sequence[str], top: float = 0.1) -> None:
-    canvas.place(_LEFT, 0.6, 0.25, top)
+def _forest(canvas: Canvas, names: Sequence[str], top: float = 0.1) -> float:
+    """Axes with the names on their left, which take so many inches."""
+    left = 0.25 + _LETTER * max(map(columns_of, names))
+    canvas.place(left, 0.6, 0.25, top)
     canvas.axes.set_ylim(len(names) - 0.4, -0.6)
     canvas.axes.set_yticks(range(len(names)), [canvas.say(name) for name in names], color=LIGHT["ink"])
     canvas.axes.tick_params(axis="y", length=0)
     canvas.axes.grid(visible=True, axis="x")
     canvas.axes.set_axisbelow(True)
     canvas.axes.axvline(1, color=LIGHT["ink"], linewidth=1)
+    return left
 
 
 def _estimate(axes: Any, estimate: Estimate, y: float, colour: str, *, is_filled: bool, is_faint: bool = False) -> None:

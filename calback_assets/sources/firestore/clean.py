@@ -10,7 +10,7 @@ it takes nothing, and not the other lines that it was given either.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple, TypeAlias
 
 import pyarrow as pa
@@ -31,7 +31,7 @@ from calback_assets.sources.firestore.schemaless import (
 )
 
 _Lines: TypeAlias = Sequence[tuple[int, bytes]]
-_CHUNK, _CHUNK_BYTES = 1024, 2**20
+_CHUNK, _CHUNK_BYTES = 512, 2**20
 """Lines that are taken at once: no more than so many, and none after so many bytes."""
 _BLOCK_BYTES = 2 * _CHUNK_BYTES
 """What Arrow is given at once; a longer chunk, which ends with a long line, is left to the rules."""
@@ -41,9 +41,9 @@ _ENDS = (b"}", b"}\n", b"}\r\n")
 _GOES_ON = re.compile(rb"\}[ \t\r]*n")
 """Perhaps a null behind an object, on which Arrow's reader crashes (26.0)."""
 _TIMES = pa.timestamp("us", tz="UTC")
-_EARLIEST, _LATEST = (
-    pa.scalar(time, _TIMES) for time in (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-)
+_EPOCH = datetime(1970, 1, 1)  # As the two that it is taken from.
+_EARLIEST, _LATEST = ((time - _EPOCH) // timedelta(microseconds=1) for time in (datetime.min, datetime.max))
+"""As Arrow counts microseconds: making a scalar of Arrow's here would import pandas with this module."""
 
 
 class _Kind(NamedTuple):
@@ -184,7 +184,7 @@ def _lengths(lists: pa.Array) -> pa.Array:
 def _times(texts: pa.Array) -> pa.Array:
     times = texts.cast(_TIMES)  # Only with a zone.
     bounds = pc.min_max(times)
-    if bounds["min"].is_valid and (bounds["min"].value < _EARLIEST.value or bounds["max"].value > _LATEST.value):
+    if bounds["min"].is_valid and (bounds["min"].value < _EARLIEST or bounds["max"].value > _LATEST):
         raise pa.ArrowInvalid("a time outside the years 1 to 9999")
     return times
 

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
 from typing import Any, TypeAlias
@@ -26,7 +26,7 @@ from dagster import (
 )
 
 from calback_assets.days import Stretch, day_bounds, parse_day, span
-from calback_assets.errors import CalbackError, ContractError, WarehouseError
+from calback_assets.errors import CalbackError, ContractError, SourceError, UnavailableError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT
 from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import Facts
@@ -256,24 +256,53 @@ class _Write:
         *,
         follow_stale: bool,
     ) -> None:
+        """Write the days that are due, stretch by stretch.
+
+        A stretch that its data breaks is halved until it is the day that is at fault: those before it are written.
+
+        Raises:
+            CalbackError: a day cannot be written; names it.
+        """
         due = set(self._requested)
         if follow_stale:
             due |= self._session.stale_days(self._table)
+        is_one_day = len(due) == 1
+        at_once = self._session.at_once
+        faults_of_data: tuple[type[Exception], ...] = (ContractError, SourceError, *self._session.faults_of_data)
         logged_at = time.monotonic()
         while due:
-            stretch = self._session.at_once.of(due, rows)
-            with statement(stretch) as replacement:
-                if not self._written:
-                    self._session.check_query(self._table, replacement.sql)
-                self._written.append(
-                    self._session.replace_days(self._table, stretch, replacement, self._context.run_id)
-                )
+            stretch = at_once.of(due, rows)
+            try:
+                is_rippling = self._replace(stretch, statement)
+            except UnavailableError:
+                raise
+            except faults_of_data as error:
+                if is_one_day:
+                    raise
+                if stretch.first == stretch.last:
+                    raise self._of_day(error, stretch.first) from None
+                self._context.log.info(f"{self._table.name}: {stretch} broke, its days are written a half at a time")
+                at_once = replace(at_once, days=len(stretch.days) // 2)
+                continue
             due.difference_update(stretch.days)
-            if replacement.ripple:
+            if is_rippling:
                 due |= self._session.stale_days(self._table)
             if time.monotonic() - logged_at > _LOG_EVERY_SECONDS:
                 logged_at = time.monotonic()
                 self._context.log.info(f"{self._table.name}: {stretch} written, {len(due)} days to go")
+
+    def _replace(self, stretch: Stretch, statement: Callable[[Stretch], AbstractContextManager[Statement]]) -> bool:
+        """Write a stretch, and say whether other days of the table may have changed with it."""
+        with statement(stretch) as replacement:
+            if not self._written:
+                self._session.check_query(self._table, replacement.sql)
+            self._written.append(self._session.replace_days(self._table, stretch, replacement, self._context.run_id))
+        return replacement.ripple is not None
+
+    def _of_day(self, error: Exception, day: date) -> CalbackError:
+        """The error with the day that broke, where it does not name it."""
+        own = error if isinstance(error, CalbackError) else self._session.redact(error)
+        return own if str(day) in str(own) else type(own)(f"{str(own).rstrip('.')}; the day that broke is {day}")
 
     def report(self, obj: Output) -> None:
         """Attach the metadata of every written partition to its materialization event."""

@@ -306,7 +306,7 @@ class _Write:
 
     def report(self, obj: Output) -> None:
         """Attach the metadata of every written partition to its materialization event."""
-        common = self._common_metadata(obj)
+        common, columns = self._common_metadata(obj), self._columns(obj)
         requested = set(self._requested)
         extra = sorted(day for written in self._written for day in written.row_counts if day and day not in requested)
         if extra:
@@ -316,11 +316,14 @@ class _Write:
             )
         self._context.add_output_metadata(common)
         newest = max((day for written in self._written for day in written.row_counts if day), default=None)
+        shown = max(self._requested, default=None)  # Dagster tells of it last, and Dagit shows the columns of the last.
         for written in self._written:
             for day, row_count in written.row_counts.items():
                 metadata = self._own_metadata(written, day, row_count)
                 if day == newest:
                     metadata |= self._pictures(obj, day)
+                if day == shown:
+                    metadata |= columns
                 if day in extra:
                     event = AssetMaterialization(
                         self._context.asset_key, partition=_key(day), metadata={**common, **metadata}
@@ -334,13 +337,18 @@ class _Write:
     def _common_metadata(self, obj: Output) -> dict[str, Any]:
         metadata: dict[str, Any] = {
             "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
-            "dagster/column_schema": column_schema(self._table),
             **{name: _value(fact) for name, fact in self._session.facts().items()},
         }
         if isinstance(obj, Query):
-            metadata["dagster/column_lineage"] = column_lineage(obj.model)
             metadata |= {f"parameter/{name}": _value(value) for name, value in obj.parameters.items()}
         return metadata
+
+    def _columns(self, obj: Output) -> dict[str, Any]:
+        """The table's columns and where they come from: kilobytes, for the day of the last event alone."""
+        columns: dict[str, Any] = {"dagster/column_schema": column_schema(self._table)}
+        if isinstance(obj, Query):
+            columns["dagster/column_lineage"] = column_lineage(obj.model)
+        return columns
 
     def _own_metadata(self, written: Written, day: date | None, row_count: int) -> dict[str, Any]:
         """What is known of one day; the statement, which grows with its days, stands with the last of them."""

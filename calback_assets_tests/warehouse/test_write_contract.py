@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
+from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
 
 from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, SourceError
@@ -516,8 +516,11 @@ def test_every_day_of_a_range_has_a_row_count_of_its_own(desk: Desk, shape: Shap
     told = [metadata(result, day) for day in FIVE_DAYS]
     assert [of_day["row_count"] for of_day in told] == [0, 1, 2, 3, 4]
     assert {of_day["written_at_once"] for of_day in told} == {"2024-01-10 to 2024-01-14"}
-    # The statement grows with its days, and stands once.
+    # The statement grows with its days, and stands once. So do the columns, in the event that Dagit shows them of.
     assert ["sql" in of_day for of_day in told] == [False] * 4 + [True]
+    assert ["dagster/column_schema" in of_day for of_day in told] == [False] * 4 + [True]
+    newest = desk.instance.get_latest_materialization_event(AssetKey(FREQUENT_USERS.name))
+    assert newest.asset_materialization.partition == str(FIVE_DAYS[4])
     assert [row["row_count"] for row in desk.warehouse.ledger()] == [0, 1, 2, 3, 4]
 
 

@@ -11,7 +11,17 @@ from xdist.scheduler import LoadScopeScheduling
 
 _SHARING = ("calback_assets_tests/cli/test_", "calback_assets_tests/dagit/test_")
 """Folders whose files share what takes a quarter of a minute to make: a warehouse and its fork server, a Dagit."""
-_SLOW_SECONDS, _QUICK_SECONDS = 10.0, 0.2
+LONG = frozenset(
+    f"calback_assets_tests/{path}"
+    for path in (
+        "assets/test_absence.py",
+        "assets/test_order_and_late_days.py",
+        "warehouse/test_erasure.py",
+        "warehouse/test_killed_writers.py",
+    )
+)
+"""Files of few tests, of which none or one is slow, and which take a minute all the same."""
+_LONG_SECONDS, _SLOW_SECONDS, _QUICK_SECONDS = 60.0, 10.0, 0.2
 
 
 class Scheduling(LoadScopeScheduling):
@@ -39,4 +49,6 @@ def longest_first(items: Sequence[pytest.Item]) -> list[pytest.Item]:
 
 
 def _seconds(items: Sequence[pytest.Item]) -> float:
+    if group(items[0].nodeid) in LONG:
+        return _LONG_SECONDS
     return sum(_SLOW_SECONDS if item.get_closest_marker("slow") else _QUICK_SECONDS for item in items)

@@ -27,7 +27,7 @@ INSIGHT = [name for name, node in GRAPH.items() if node.group == "insight"]
 def world(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterator[World]:
     """A sample, and every table of it in both warehouses."""
     local = Platform(tmp_path_factory.mktemp("sample"), FIRST, LAST)
-    write_sample(local.data, users=60, days=60)
+    write_sample(local.data, users=40, days=60)
     made = local.run(FIRST, LAST)
     assert made.success, error_of(made)
     with beside_bigquery(local, emulator, "insight") as both:

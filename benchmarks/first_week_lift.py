@@ -54,7 +54,7 @@ def answer(work: Path, scale: Scale) -> list[Row | Share]:
     by_itself, adjusted = (np.exp(total / scale.seeds) for total in (tally.by_itself, tally.adjusted))
     print(f"{confounded}: odds ratio by itself {by_itself:.2f}, adjusted {adjusted:.2f} (geometric means)")
     print(f"thresholds found where none is planted: {tally.thresholds} in {scale.seeds} seeds")
-    cost = in_turns(work, 1, {"lift": in_child(at_once, _rows_made, people=scale.users)})["lift"]
+    cost = in_turns(work, scale.runs, {"lift": in_child(at_once, _rows_made, people=scale.users)})["lift"]
     seeds = scale.seeds
 
     def found(what: str, names: tuple[str, ...]) -> list[Row | Share]:

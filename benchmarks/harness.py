@@ -34,6 +34,8 @@ class Scale:
     long_history: int
     rewritten_rows: int
     runs: int
+    seeds: int
+    """Of samples, where chance is measured."""
 
     @property
     def opens(self) -> int:
@@ -51,8 +53,8 @@ class Scale:
         return self.events // 10
 
 
-FULL = Scale(events=1_000_000, days=30, short_history=30, long_history=365, rewritten_rows=1_000_000, runs=3)
-QUICK = Scale(events=50_000, days=3, short_history=5, long_history=40, rewritten_rows=50_000, runs=1)
+FULL = Scale(events=1_000_000, days=30, short_history=30, long_history=365, rewritten_rows=1_000_000, runs=3, seeds=40)
+QUICK = Scale(events=50_000, days=3, short_history=5, long_history=40, rewritten_rows=50_000, runs=1, seeds=3)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from dagster import DailyPartitionsDefinition, TimeWindowPartitionMapping
 from calback_assets.days import Stretch
 
 DAY_FORMAT = "%Y-%m-%d"
+INSIGHT_DAYS = 400
+"""How far back a table looks that is as of the newest day: a year, and the weeks that its first cohorts need."""
 PARTITION_TAG = "dagster/partition"
 """Of a run of one day; a run of a range of days has the other two."""
 RANGE_START_TAG = "dagster/asset_partition_range_start"

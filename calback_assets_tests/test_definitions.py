@@ -96,19 +96,28 @@ def test_the_daily_assets_share_one_partition_a_day(defs: Definitions) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "upstream", "days"),
+    ("name", "upstream", "first", "last"),
     [
-        ("unified_events", "raw_events", 1),
-        ("unified_events", "device_identity", 30),
-        ("daily_active_users", "user_daily_activity", 31),
-        ("daily_active_users", "user_first_seen", 1),
-        ("frequent_users", "user_daily_activity", 31),
+        ("unified_events", "raw_events", 0, 0),
+        ("unified_events", "device_identity", -29, 0),
+        ("daily_active_users", "user_daily_activity", -30, 0),
+        ("daily_active_users", "user_first_seen", 0, 0),
+        ("frequent_users", "user_daily_activity", -30, 0),
+        ("first_week", "user_joined", -6, -6),
+        ("first_week", "user_behaviour", -6, 0),
+        ("first_week", "user_daily_activity", -6, 0),
+        ("first_week_features", "first_week", -30, -30),
+        ("first_week_features", "user_daily_activity", -29, 0),
+        ("user_lifecycle", "user_daily_activity", -30, 0),
+        ("power_curve", "user_daily_activity", -29, 0),
     ],
 )
-def test_a_day_reads_the_window_of_its_input(defs: Definitions, name: str, upstream: str, days: int) -> None:
+def test_a_day_reads_the_window_of_its_input(
+    defs: Definitions, name: str, upstream: str, first: int, last: int
+) -> None:
     mapping = defs.resolve_asset_graph().get(AssetKey(name)).partition_mappings[AssetKey(upstream)]
     assert isinstance(mapping, TimeWindowPartitionMapping)
-    assert (mapping.start_offset, mapping.end_offset) == (1 - days, 0)
+    assert (mapping.start_offset, mapping.end_offset) == (first, last)
 
 
 def test_every_check_stops_what_is_downstream_of_wrong_data(defs: Definitions) -> None:
@@ -125,6 +134,12 @@ def test_every_check_stops_what_is_downstream_of_wrong_data(defs: Definitions) -
         ("daily_active_users", "lifecycle_adds_up"),
         ("daily_active_users", "dau_is_everyone_active"),
         ("frequent_users", "frequent_users_are_active"),
+        ("first_week", "first_weeks_are_of_who_joined"),
+        ("first_week_features", "features_are_first_weeks"),
+        ("user_lifecycle", "flows_add_up"),
+        ("power_curve", "power_curve_is_everyone_active"),
+        ("retention_cohorts", "retained_had_the_chance"),
+        ("first_week_lift", "lift_counts_are_people"),
     }
     assert all(check.blocking and check.description for check in checks.values())
 

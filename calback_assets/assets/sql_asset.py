@@ -5,7 +5,6 @@ The declaration and its assembly belong here; what an asset computes stands in i
 
 import hashlib
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -50,8 +49,12 @@ class SqlAsset:
     @property
     def code_version(self) -> str:
         """Another one for another query, or other statistics."""
-        statistics = inspect.getsource(sys.modules[self.refine.__module__]) if self.refine else ""
-        return hashlib.sha256((self.model.sql + statistics).encode()).hexdigest()[:12]
+        digest = hashlib.sha256(self.model.sql.encode())
+        if self.refine:
+            # The modules of a room build on each other.
+            for module in sorted(Path(inspect.getfile(self.refine)).parent.glob("*.py")):
+                digest.update(module.read_bytes())
+        return digest.hexdigest()[:12]
 
     def build(self, partitions: DailyPartitionsDefinition, settings: Mapping[str, Parameter]) -> AssetsDefinition:
         """The Dagster asset.

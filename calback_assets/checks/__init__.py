@@ -26,6 +26,14 @@ from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, trailing
 from calback_assets.settings import LONGEST_WINDOW_DAYS
 from calback_assets.tables import EVENT_DATE, TABLES, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
+from calback_assets.tables.insight import (
+    FIRST_WEEK,
+    FIRST_WEEK_FEATURES,
+    FIRST_WEEK_LIFT,
+    POWER_CURVE,
+    RETENTION_COHORTS,
+    USER_LIFECYCLE,
+)
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
 from calback_assets.warehouse.googlesql.model import Input, Model
 from calback_assets.warehouse.io_manager import Calendar
@@ -106,6 +114,48 @@ CHECKS: tuple[Check, ...] = (
             "frequent_users": ("frequent_users", SAME_DAY),
             "user_daily_activity": ("user_daily_activity", trailing(LONGEST_WINDOW_DAYS)),
         },
+    ),
+    Check(
+        FIRST_WEEK,
+        "first_weeks_are_of_who_joined",
+        "Everyone who joined six days before has a first week, and nobody else; it has 0 to 7 active days.",
+        {"first_week": ("first_week", SAME_DAY), "user_joined": ("user_joined", Reach(-6, -6))},
+    ),
+    Check(
+        FIRST_WEEK_FEATURES,
+        "features_are_first_weeks",
+        "The first weeks are those that ended 30 days before, and what followed them had 0 to 30 active days.",
+        {"first_week_features": ("first_week_features", SAME_DAY), "first_week": ("first_week", Reach(-30, -30))},
+    ),
+    Check(
+        USER_LIFECYCLE,
+        "flows_add_up",
+        "The flows add up to the people who are active on the day and were on the day before, and current users are "
+        "those of the day before with the new and the resurrected, without the dormant.",
+        {
+            "user_lifecycle": ("user_lifecycle", SAME_DAY),
+            "lifecycle_before": ("user_lifecycle", Reach(-1, -1)),
+            "user_daily_activity": ("user_daily_activity", SAME_DAY),
+            "active_before": ("user_daily_activity", Reach(-1, -1)),
+        },
+    ),
+    Check(
+        POWER_CURVE,
+        "power_curve_is_everyone_active",
+        "The people of the curve are those who were active in the 30 days, which is mau.",
+        {"power_curve": ("power_curve", SAME_DAY), "user_daily_activity": ("user_daily_activity", trailing(30))},
+    ),
+    Check(
+        RETENTION_COHORTS,
+        "retained_had_the_chance",
+        "retained ≤ eligible ≤ cohort_size, and every period has had somebody who could have come back in it.",
+        {"retention_cohorts": ("retention_cohorts", None)},
+    ),
+    Check(
+        FIRST_WEEK_LIFT,
+        "lift_counts_are_people",
+        "Nobody is counted who is not among the people compared, and what is found has support and passes correction.",
+        {"first_week_lift": ("first_week_lift", None)},
     ),
 )
 

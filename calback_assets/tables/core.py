@@ -100,6 +100,28 @@ USER_BEHAVIOUR = Table(
         Column("user_id", "STRING", "The person.", required=True, is_personal=True),
         Column("behaviour", "STRING", "Name of the event, or of a declared behaviour.", required=True),
         Column("times", "INT64", "How often the person did it on the day.", required=True),
+        Column(
+            "times_on_android",
+            "INT64",
+            "How often on ANDROID; no platform is known of meetings and app opens.",
+            required=True,
+        ),
+        Column("times_on_ios", "INT64", "How often on IOS.", required=True),
+        Column("times_on_web", "INT64", "How often on WEB.", required=True),
+    ),
+)
+
+USER_FIRST_SEEN = Table(
+    name="user_first_seen",
+    description="The first day on which each person was ever active.",
+    grain="user",
+    key=("user_id",),
+    clustering=("user_id",),
+    person=("user_id",),
+    stands_alone=True,
+    declared=(
+        Column(EVENT_DATE, "DATE", "The person's first active day.", required=True),
+        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
     ),
 )
 
@@ -121,19 +143,5 @@ USER_JOINED = Table(
             "active day, but for the first 30 days of the data, whose people may have been there before.",
             required=True,
         ),
-    ),
-)
-
-USER_FIRST_SEEN = Table(
-    name="user_first_seen",
-    description="The first day on which each person was ever active.",
-    grain="user",
-    key=("user_id",),
-    clustering=("user_id",),
-    person=("user_id",),
-    stands_alone=True,
-    declared=(
-        Column(EVENT_DATE, "DATE", "The person's first active day.", required=True),
-        Column("user_id", "STRING", "The person.", required=True, is_personal=True),
     ),
 )

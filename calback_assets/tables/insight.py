@@ -49,7 +49,7 @@ FIRST_WEEK_FEATURES = Table(
         *_FIRST_WEEK,
         Column("outcome_active_days", "INT64", "Active days of days 8–37.", required=True),
         Column("returned", "BOOL", "Active on any of days 8–37.", required=True),
-        Column("frequent", "BOOL", "Active on at least three of days 8–37.", required=True),
+        Column("frequent", "BOOL", "Active on at least three of days 8–37, or as the settings say.", required=True),
     ),
 )
 
@@ -177,10 +177,12 @@ FIRST_WEEK_LIFT = Table(
         Column("others_came_back", "INT64", "Those of the others with the outcome.", required=True),
         Column("share_did", "FLOAT64", "did_came_back / did; NULL where nobody did it."),
         Column("share_others", "FLOAT64", "The same of the others."),
-        Column("relative_risk", "FLOAT64", "share_did / share_others; NULL where a cell is empty."),
+        Column(
+            "relative_risk", "FLOAT64", "share_did / share_others; NULL without support, and where a cell is empty."
+        ),
         Column("relative_risk_low", "FLOAT64", "Lower end of Katz's interval."),
         Column("relative_risk_high", "FLOAT64", "Upper end."),
-        Column("odds_ratio", "FLOAT64", "By itself; NULL where a cell is empty."),
+        Column("odds_ratio", "FLOAT64", "By itself; NULL without support, and where a cell is empty."),
         Column("odds_ratio_low", "FLOAT64", "Lower end of Woolf's interval."),
         Column("odds_ratio_high", "FLOAT64", "Upper end."),
         Column("p_value", "FLOAT64", "Of no association: Fisher's exact where an expected count is under 5, else χ²."),
@@ -201,7 +203,8 @@ FIRST_WEEK_LIFT = Table(
         Column(
             "detectable_odds_ratio",
             "FLOAT64",
-            "The smallest odds ratio above 1 that this many people would show with a chance of 80 %.",
+            "The smallest odds ratio above 1 that this many people would show by itself, at 5 % and uncorrected, with "
+            "a chance of 80 %.",
         ),
         Column(
             "is_supported", "BOOL", "Whether enough people did it, and enough did not, to say anything.", required=True

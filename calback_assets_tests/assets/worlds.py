@@ -106,10 +106,13 @@ def materializations(result: ExecuteInProcessResult, table: str) -> list[AssetMa
     return [event.materialization for event in events if event.asset_key == AssetKey(table)]
 
 
-def contents(session: DuckDBSession, tables: Sequence[str] = tuple(TABLES)) -> dict[str, list[tuple[object, ...]]]:
-    """Every row of the tables, but for the columns that tell the time of the run, and the ledger of partitions."""
+def contents(session: DuckDBSession, tables: Sequence[str] | None = None) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of the tables, but for the columns that tell the time of the run, and the ledger of partitions.
+
+    Without names, of all that have been written.
+    """
     found = {}
-    for name in tables:
+    for name in tables or [name for name, table in TABLES.items() if session.exists(table)]:
         columns = ", ".join(f'"{column.name}"' for column in TABLES[name].columns if not column.wall_clock)
         found[name] = session.execute(f"SELECT {columns} FROM {SCHEMA}.{name} ORDER BY ALL")
     ledger = f"SELECT table_name, event_date, row_count, is_stale FROM {SCHEMA}.partition_ledger ORDER BY ALL"

@@ -11,7 +11,6 @@ from hypothesis import strategies as some
 
 from calback_assets.checks import CHECKS, _violations
 from calback_assets.days import Stretch
-from calback_assets.tables import TABLES
 from calback_assets.tables.core import USER_FIRST_SEEN
 from calback_assets.warehouse.warehouse import AtOnce
 from calback_assets_tests.assets.given import Row, Tables, active, day, filled, first_seen, insert, warehouse
@@ -27,7 +26,7 @@ def violations(name: str, tables: Tables) -> list[Row]:
     """The rows that a check's query finds on the day."""
     with warehouse(tables) as session:
         rows: list[Row] = session.arrow(filled(BY_NAME[name].model, DAY, {})).to_pylist()
-    assert {row.pop("event_date") for row in rows} <= {day(DAY)}
+    assert {row.pop("event_date", day(DAY)) for row in rows} <= {day(DAY)}
     return rows
 
 
@@ -44,6 +43,42 @@ def frequent(user: str, window: int, month: int) -> Row:
     return {"event_date": day(DAY), "user_id": user, "active_days_30d": window, "active_days_mtd": month}
 
 
+def first_week(user: str, ended: str = DAY, **figures: object) -> Row:
+    joined_on = day(ended) - timedelta(days=6)
+    row = {"event_date": day(ended), "user_id": user, "joined_on": joined_on, "basis": "registration", "active_days": 2}
+    return row | {"platform": "IOS", "behaviours": [{"behaviour": "tap", "times": 1, "days": 1}], **figures}
+
+
+def features(user: str, **figures: object) -> Row:
+    """Of somebody whose first week ended 30 days before, and who came on one day since."""
+    row = {**first_week(user, ended="2024-02-13"), "event_date": day(DAY), "outcome_active_days": 1, "returned": True}
+    return row | figures
+
+
+def flows(**counts: int) -> Row:
+    return {"event_date": day(DAY), **counts}
+
+
+def curve(active_days: int, users: int) -> Row:
+    return {"event_date": day(DAY), "active_days": active_days, "users": users}
+
+
+def cohort(cohort_size: int, eligible: int, retained: int) -> Row:
+    row = {"as_of": day(DAY), "cohort_week": day("2024-03-04"), "basis": "registration", "measure": "day", "period": 7}
+    return row | {"cohort_size": cohort_size, "eligible": eligible, "retained": retained}
+
+
+def lifted(**more: object) -> Row:
+    row = {"behaviour": "search", "at_least": 1, "outcome": "returned", "period": "all", "adjustment": ""}
+    counts = {"people": 50, "did": 20, "did_came_back": 9, "others_came_back": 5, "adjusted_q": 0.01}
+    days = {"joined_from": day(DAY), "joined_to": day(DAY)}
+    return row | counts | days | {"is_supported": True, "is_found": True} | more
+
+
+LIFT_SHOWN = (
+    "behaviour", "at_least", "outcome", "period", "people", "did", "did_came_back", "others_came_back", "adjusted_q",
+)  # fmt: skip
+
 GOOD: Tables = {
     "unified_events": [happened(1), happened(2), happened(3, is_activity=False)],
     "user_daily_activity": [
@@ -58,6 +93,16 @@ GOOD: Tables = {
         {"event_date": day("2024-03-13"), "dau": 9},
     ],
     "frequent_users": [frequent("ann", 3, 2)],
+    "user_joined": [{"event_date": day("2024-03-08"), "user_id": "cho", "basis": "registration"}],
+    "first_week": [first_week("cho"), first_week("dan", ended="2024-02-13")],
+    "first_week_features": [features("dan")],
+    "user_lifecycle": [
+        flows(current_users=2, new_users=1, returning_users=1, active_to_active=1),
+        {"event_date": day("2024-03-13"), "current_users": 1},
+    ],
+    "power_curve": [curve(1, 1), curve(3, 1)],
+    "retention_cohorts": [cohort(3, 2, 1)],
+    "first_week_lift": [lifted()],
 }
 
 
@@ -109,6 +154,53 @@ def test_a_check_finds_nothing_where_nothing_ever_happened(name: str) -> None:
             {"frequent_users": [frequent("cho", 0, 0), frequent("dan", 3, 3), frequent("ann", 3, 2)]},
             [{"wrong_users": 2}],
         ),
+        ("first_weeks_are_of_who_joined", {"first_week": []}, [{"wrong_users": 1}]),
+        ("first_weeks_are_of_who_joined", {"user_joined": []}, [{"wrong_users": 1}]),
+        ("first_weeks_are_of_who_joined", {"first_week": [first_week("eve")]}, [{"wrong_users": 2}]),
+        ("first_weeks_are_of_who_joined", {"first_week": [first_week("cho", active_days=8)]}, [{"wrong_users": 1}]),
+        (
+            "first_weeks_are_of_who_joined",
+            {"first_week": [first_week("cho", joined_on=day("2024-03-07"))]},
+            [{"wrong_users": 1}],
+        ),
+        ("features_are_first_weeks", {"first_week": []}, [{"wrong_users": 1}]),
+        ("features_are_first_weeks", {"first_week_features": []}, [{"wrong_users": 1}]),
+        *[
+            ("features_are_first_weeks", {"first_week_features": [features("dan", **wrong)]}, [{"wrong_users": 1}])
+            for wrong in (
+                {"active_days": 3},
+                {"platform": None},
+                {"behaviours": []},
+                {"outcome_active_days": 31},
+                {"outcome_active_days": 0},
+                {"returned": False},
+            )
+        ],
+        ("power_curve_is_everyone_active", {"power_curve": [curve(3, 1)]}, [{"users": 1, "active_users": 2}]),
+        ("power_curve_is_everyone_active", {"power_curve": []}, [{"users": 0, "active_users": 2}]),
+        *[
+            (
+                "retained_had_the_chance",
+                {"retention_cohorts": [cohort(*counts)]},
+                [{**{name: value for name, value in cohort(*counts).items() if name not in ("as_of", "basis")}}],
+            )
+            for counts in ((3, 2, 3), (2, 3, 1), (3, 0, 0))
+        ],
+        *[
+            (
+                "lift_counts_are_people",
+                {"first_week_lift": [lifted(**wrong)]},
+                [{name: lifted(**wrong)[name] for name in LIFT_SHOWN}],
+            )
+            for wrong in (
+                {"did": 51},
+                {"did_came_back": 21},
+                {"others_came_back": 31},
+                {"is_supported": False},
+                {"adjusted_q": 0.05},
+                {"adjusted_q": None},
+            )
+        ],
     ],
 )
 def test_a_check_finds_what_breaks_it(name: str, broken: Tables, found: Sequence[Row]) -> None:
@@ -127,6 +219,32 @@ def test_a_check_finds_what_breaks_it(name: str, broken: Tables, found: Sequence
 def test_the_parts_of_dau_must_add_up_to_it(wrong: dict[str, int]) -> None:
     (found,) = violations("lifecycle_adds_up", {"daily_active_users": [metric(dau=2, wau=2, mau=2, **wrong)]})
     assert wrong.items() <= found.items()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"current_users": 3},
+        {"new_users": 2},
+        {"returning_users": 2},
+        {"resurrected_users": 1},
+        {"dormant_users": 1},
+        {"active_to_active": 0},
+        {"idle_to_active": 1},
+        {"active_to_idle": 1},
+        {"idle_to_idle": 1},
+    ],
+)
+def test_the_flows_of_a_day_must_add_up(wrong: dict[str, int]) -> None:
+    (good, before) = GOOD["user_lifecycle"]
+    (found,) = violations("flows_add_up", {**GOOD, "user_lifecycle": [good | wrong, before]})
+    assert wrong.items() <= found.items()
+    assert (found["active_users"], found["active_the_day_before"], found["current_users_before"]) == (2, 1, 1)
+
+
+def test_of_a_day_whose_day_before_was_never_built_current_users_are_compared_with_its_own_flows_alone() -> None:
+    (good, _) = GOOD["user_lifecycle"]
+    assert violations("flows_add_up", {**GOOD, "user_lifecycle": [good | {"dormant_users": 7}]}) == []
 
 
 def evaluations(result: ExecuteInProcessResult) -> dict[str, AssetCheckEvaluation]:
@@ -151,7 +269,7 @@ def test_every_day_of_a_long_run_is_checked_and_told_in_order_and_no_other(monke
 
 
 CHECKED = Stretch(date(2024, 2, 28), date(2024, 3, 2))
-ANY_DAY = some.sampled_from([day("2024-01-30"), *CHECKED.days, day("2024-03-03")])
+ANY_DAY = some.sampled_from([day("2024-01-30"), day("2024-02-22"), *CHECKED.days, day("2024-03-03")])
 ANYBODY, FEW = some.sampled_from(("ann", "bob")), some.integers(0, 2)
 
 
@@ -174,6 +292,15 @@ ANY_TABLES = some.fixed_dictionaries(
             **dict.fromkeys(("dau", "wau", "mau", "new_users", "identified_users", "anonymous_users"), FEW),
         ),
         "frequent_users": any_rows(DAY_AND_USER, user_id=ANYBODY, active_days_30d=FEW, active_days_mtd=FEW),
+        "user_joined": any_rows(DAY_AND_USER, user_id=ANYBODY, basis=some.just("registration")),
+        "first_week": any_rows(
+            DAY_AND_USER, user_id=ANYBODY, joined_on=ANY_DAY, basis=some.just("registration"), active_days=FEW
+        ),
+        "first_week_features": any_rows(
+            DAY_AND_USER, user_id=ANYBODY, joined_on=ANY_DAY, basis=some.just("registration"), active_days=FEW
+        ),
+        "user_lifecycle": any_rows(("event_date",), **dict.fromkeys(("current_users", "new_users"), FEW)),
+        "power_curve": any_rows(("event_date", "active_days"), active_days=FEW, users=FEW),
     }
 )
 
@@ -210,9 +337,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def test_a_run_over_good_data_passes_every_check_and_says_for_how_many_days(built: Built) -> None:
     assert built.run.success
     found = {name: one for name, one in evaluations(built.run).items() if name in BY_NAME}
-    assert {name: (one.passed, one.metadata["days"].value) for name, one in found.items()} == dict.fromkeys(
-        BY_NAME, (True, 2)
-    )
+    assert found.keys() == BY_NAME.keys()
+    assert all(one.passed for one in found.values())
+    days = {name: one.metadata["days"].value for name, one in found.items() if "days" in one.metadata}
+    assert days == {name: 2 for name, check in BY_NAME.items() if check.table.is_partitioned}
     assert {one.metadata["first_violations"].value for one in found.values()} == {"none"}
 
 
@@ -220,6 +348,7 @@ def test_a_failed_check_says_what_it_found_and_stops_what_is_downstream(built: B
     with built.platform.warehouse.session() as session:
         # Ann is new on 13 March; written behind the platform's back, she is on a day that nobody has built, too.
         insert(session, USER_FIRST_SEEN, [first_seen("2024-03-15", "ann")])
+    every = materialized(built.run)
     result = built.platform.run(DAYS[0], DAYS[0])
     found = evaluations(result)["first_day_is_active_and_only"]
     assert not result.success
@@ -228,4 +357,5 @@ def test_a_failed_check_says_what_it_found_and_stops_what_is_downstream(built: B
         1,
         "event_date 2024-03-13, idle_users 0, repeated_users 1",
     )
-    assert materialized(result) == TABLES.keys() - {"daily_active_users"}
+    stopped = {"daily_active_users", "user_joined", "user_lifecycle", "retention_cohorts"}
+    assert materialized(result) == every - stopped - {name for name in every if name.startswith("first_week")}

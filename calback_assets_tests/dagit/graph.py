@@ -26,5 +26,16 @@ GRAPH = {
     "user_first_seen": Node("core", "sql", {"user_daily_activity"}),
     "daily_active_users": Node("metrics", "sql", {"user_daily_activity", "user_first_seen"}),
     "frequent_users": Node("cohorts", "sql", {"user_daily_activity"}),
+    "user_joined": Node("core", "sql", {"raw_users", "unified_events", "user_first_seen"}),
+    "user_behaviour": Node("core", "sql", {"raw_meetings", "unified_events"}),
+    "first_week": Node("insight", "sql", {"user_joined", "user_behaviour", "user_daily_activity"}),
+    "first_week_features": Node("insight", "sql", {"first_week", "user_daily_activity"}),
+    "first_week_lift": Node("insight", "sql", {"first_week_features"}, is_daily=False),
+    "user_lifecycle": Node("insight", "sql", {"user_daily_activity", "user_first_seen"}),
+    "power_curve": Node("insight", "sql", {"user_daily_activity"}),
+    "retention_cohorts": Node("insight", "sql", {"user_joined", "user_daily_activity"}, is_daily=False),
+    "frequent_user_behaviour": Node(
+        "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
+    ),
 }
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]

@@ -73,12 +73,13 @@ def aware_timestamps(tree: exp.Expr) -> None:
 def googlesql_values(tree: exp.Expr) -> None:
     """Give expressions the types and values of GoogleSQL, in place.
 
-    A DATE_TRUNC of a day is a day, and so is a DATE_SUB, 2.5 is a FLOAT64, and a COUNTIF over no rows is 0, where
-    DuckDB's is NULL.
+    A DATE_TRUNC of a day is a day, and so are a DATE_ADD and a DATE_SUB, 2.5 is a FLOAT64, and a COUNTIF over no rows
+    is 0, where DuckDB's is NULL.
     """
-    for earlier in list(tree.find_all(exp.DateSub)):
-        age = exp.cast(earlier.expression.copy(), "INT")  # An interval taken from a day would make a timestamp of it.
-        earlier.replace(exp.paren(exp.Sub(this=earlier.this.copy(), expression=age), copy=False))
+    for name, operator in ((exp.DateSub, exp.Sub), (exp.DateAdd, exp.Add)):
+        for moved in list(tree.find_all(name)):
+            days = exp.cast(moved.expression.copy(), "INT")  # With an interval a day would become a timestamp.
+            moved.replace(exp.paren(operator(this=moved.this.copy(), expression=days), copy=False))
     for counted in list(tree.find_all(exp.CountIf)):
         is_true = exp.Case(ifs=[exp.If(this=counted.this.copy(), true=exp.Literal.number(1))])
         counted.replace(exp.Count(this=is_true))

@@ -36,6 +36,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
         Conformance(_over("ARRAY_AGG(x ORDER BY x)", "3, 1, 2"), [1, 2, 3]),
         Conformance(_over("ARRAY_AGG(STRUCT(x AS n) ORDER BY x)", "2, 1"), [{"n": 1}, {"n": 2}]),
     ),
+    "ARRAY_LENGTH": (
+        Conformance("ARRAY_LENGTH(['a', NULL])", 2),
+        Conformance("ARRAY_LENGTH(ARRAY<STRUCT<x INT64>>[])", 0),
+    ),
     "ARRAY_TO_STRING": (
         Conformance("ARRAY_TO_STRING(['a', 'b'], '&')", "a&b"),
         Conformance("ARRAY_TO_STRING(['a', NULL, 'b'], '&')", "a&b"),
@@ -61,6 +65,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
         Conformance(_over("COUNTIF(x > 9)", "1"), 0),
         Conformance("(SELECT COUNTIF(x > 1) FROM UNNEST([1]) AS x WHERE x > 1)", 0),
     ),
+    "DATE_ADD": (
+        Conformance("DATE_ADD(DATE '2024-02-28', INTERVAL 2 DAY)", date(2024, 3, 1)),
+        Conformance("DATE_ADD(DATE '2024-01-01', INTERVAL -1 DAY)", date(2023, 12, 31)),
+    ),
     "DATE_DIFF": (
         Conformance("DATE_DIFF(DATE '2024-03-01', DATE '2024-02-28', DAY)", 2),
         Conformance("DATE_DIFF(DATE '2024-01-01', DATE '2024-01-02', DAY)", -1),
@@ -73,6 +81,7 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
         Conformance("DATE_TRUNC(DATE '2024-02-29', MONTH)", date(2024, 2, 1)),
         Conformance("DATE_TRUNC(DATE '2024-12-31', MONTH)", date(2024, 12, 1)),
     ),
+    "GENERATE_ARRAY": (Conformance("GENERATE_ARRAY(0, 3)", [0, 1, 2, 3]),),
     "IF": (
         Conformance("IF(1 > 2, 'a', 'b')", "b"),
         Conformance("IF(NULL, 'a', 'b')", "b"),
@@ -98,6 +107,15 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
     "MAX": (Conformance(_over("MAX(x)", "1, NULL, 3"), 3),),
     "MD5": (Conformance("TO_HEX(MD5('calback'))", "40efe8fbc78b6ad39884838eba93e5b8"),),
     "MIN": (Conformance(_over("MIN(x)", "3, NULL, 1"), 1),),
+    "MOD": (
+        Conformance("MOD(17, 7)", 3),
+        Conformance("MOD(14, 7)", 0),
+        # How models find the Monday of a week.
+        Conformance(
+            "DATE_SUB(DATE '2023-01-01', INTERVAL MOD(DATE_DIFF(DATE '2023-01-01', DATE '1969-12-29', DAY), 7) DAY)",
+            date(2022, 12, 26),
+        ),
+    ),
     "ROUND": (
         Conformance("ROUND(2.5)", 3.0),
         Conformance("ROUND(-2.5)", -3.0),
@@ -133,5 +151,10 @@ ALLOWED: dict[str, tuple[Conformance, ...]] = {
     "TO_HEX": (Conformance("TO_HEX(MD5(''))", "d41d8cd98f00b204e9800998ecf8427e"),),
 }
 
-UNITS = {"DATE_DIFF": frozenset({"DAY"}), "DATE_SUB": frozenset({"DAY"}), "DATE_TRUNC": frozenset({"MONTH"})}
+UNITS = {
+    "DATE_ADD": frozenset({"DAY"}),
+    "DATE_DIFF": frozenset({"DAY"}),
+    "DATE_SUB": frozenset({"DAY"}),
+    "DATE_TRUNC": frozenset({"MONTH"}),
+}
 """For functions that take a date part last: the parts that the rows above prove."""

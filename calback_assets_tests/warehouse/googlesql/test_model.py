@@ -16,7 +16,7 @@ from calback_assets.checks import CHECKS
 from calback_assets.days import Stretch
 from calback_assets.errors import ModelError
 from calback_assets.partitions import SAME_DAY, Reach, trailing
-from calback_assets.tables import EVENT_DATE
+from calback_assets.tables import EVENT_DATE, TABLES
 from calback_assets.tables.core import UNIFIED_EVENTS
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_USERS
@@ -233,7 +233,7 @@ def test_every_scan_of_a_partitioned_table_carries_the_constant_days_of_its_inpu
     assert {scan.name for scan in scans} == {source.table.name for source in model.inputs.values()}
     found = set()
     for scan in scans:
-        if scan.name not in ("raw_users", "raw_meetings"):
+        if TABLES[scan.name].is_partitioned:
             assert scan.parent_select is not None
             name = input_of[days_of(scan.parent_select)]
             assert partitioned[name].table.name == scan.name
@@ -242,7 +242,8 @@ def test_every_scan_of_a_partitioned_table_carries_the_constant_days_of_its_inpu
 
 
 def settings(model: Model) -> dict[str, Parameter]:
-    return {name: 3 for name in ("frequent_min_days", "frequent_window_days") if f"@{name}" in model.sql}
+    given: dict[str, Parameter] = {"frequent_min_days": 3, "frequent_window_days": 3, "start_date": DAY}
+    return {name: value for name, value in given.items() if f"@{name}" in model.sql}
 
 
 def days_of(select: exp.Select) -> tuple[date, date]:
@@ -286,7 +287,10 @@ def test_an_input_is_pruned_to_its_reach_within_the_data_set(
 
 @every_asset
 def test_lineage_covers_every_column_of_every_model(declared: SqlAsset) -> None:
-    assert sorted(declared.model.lineage) == sorted(declared.table.column_names)
+    covered = declared.model.lineage.keys() & set(declared.table.column_names)
+    # What statistics add to the columns of a query hangs on all of them.
+    assert declared.refine or sorted(covered) == sorted(declared.table.column_names)
+    assert covered >= set(declared.table.key)
 
 
 @every_asset

@@ -1,0 +1,26 @@
+"""Shares of people, and how sure they are.
+
+Intervals of a single proportion belong here; comparisons of two stand with the tables that hold them.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Ints: TypeAlias = npt.NDArray[np.int64]
+
+
+def wilson(successes: Ints, trials: Ints) -> tuple[Floats, Floats, Floats]:
+    """Shares, and the ends of their 95 % intervals by Wilson's score method; NaN where there was no trial."""
+    # Half a second to import, which what computes nothing need not pay.
+    from statsmodels.stats.proportion import proportion_confint
+
+    shares, low, high = (np.full(len(trials), np.nan) for _ in range(3))
+    some = trials > 0
+    shares[some] = successes[some] / trials[some]
+    # With no trial at all, statsmodels takes the empty array for a number.
+    if some.any():
+        low[some], high[some] = proportion_confint(successes[some], trials[some], method="wilson")
+    return shares, low, high

@@ -1,0 +1,1 @@
+"""Tests of `calback_assets.analysis`."""

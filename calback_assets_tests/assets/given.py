@@ -91,6 +91,16 @@ def active(text: str, user: str, **more: Any) -> Row:
     return {EVENT_DATE: day(text), "user_id": user, "events": 1, **more}
 
 
+def joined(text: str, user: str, basis: str = "registration") -> Row:
+    """A row of `user_joined`."""
+    return {EVENT_DATE: day(text), "user_id": user, "basis": basis}
+
+
+def did(text: str, user: str, behaviour: str = "tap", times: int = 1, **more: int) -> Row:
+    """A row of `user_behaviour`."""
+    return {EVENT_DATE: day(text), "user_id": user, "behaviour": behaviour, "times": times, **more}
+
+
 def first_seen(text: str, user: str) -> Row:
     """A row of `user_first_seen`."""
     return {EVENT_DATE: day(text), "user_id": user}
@@ -141,10 +151,12 @@ def _schema(table_name: str) -> pa.Schema:
 
 
 def rows_of(declared: SqlAsset, when: str, tables: Tables, settings: Mapping[str, Parameter] = PARAMETERS) -> list[Row]:
-    """The rows that an asset's query makes for a day, held to its contract's columns and key."""
+    """The rows that an asset makes for a day, held to its contract's columns and key."""
     table = declared.table
     with warehouse(tables) as session:
         rows = session.arrow(filled(declared.model, when, {name: settings[name] for name in declared.parameters}))
+    if declared.refine:
+        rows = pa.Table.from_pandas(declared.refine(rows), preserve_index=False)
     assert set(rows.column_names) == set(table.column_names)
     assert [column.name for column in table.columns if column.required and rows[column.name].null_count] == []
     assert rows.select(table.key).group_by(table.key).aggregate([]).num_rows == rows.num_rows

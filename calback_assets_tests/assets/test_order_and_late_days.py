@@ -217,7 +217,7 @@ def check_any_order(order: list[Run], documents: Mapping[str, list[Row]]) -> Non
 
 def check_against_oracle(built: Builds) -> None:
     activity = built.activity()
-    names = ("dau", "wau", "mau", "stickiness", "new_users", "returning_users", "resurrected_users")
+    names: Sequence[str] = ("dau", "wau", "mau", "stickiness", "new_users", "returning_users", "resurrected_users")
     metrics = built.session.execute(f"SELECT event_date, {', '.join(names)} FROM calback.daily_active_users")
     assert {day: dict(zip(names, row, strict=True)) for day, *row in metrics} == oracle.lifecycle(activity)
     frequent: dict[date, dict[str, tuple[int, int]]] = {day: {} for day in activity}
@@ -227,6 +227,13 @@ def check_against_oracle(built: Builds) -> None:
         user, *counts = row
         frequent[day][user] = (counts[0], counts[1])
     assert frequent == oracle.frequent(activity)
+    flows = built.session.execute("SELECT * FROM calback.user_lifecycle")
+    names = TABLES["user_lifecycle"].column_names[1:]
+    assert {day: dict(zip(names, row, strict=True)) for day, *row in flows} == oracle.flows(activity)
+    power: dict[date, dict[int, int]] = {day: {} for day in activity}
+    for day, active_days, users in built.session.execute("SELECT * FROM calback.power_curve"):
+        power[day][active_days] = users
+    assert power == oracle.power(activity)
 
 
 # Without shrinking, which would take minutes on a failure: the example is small as it is.

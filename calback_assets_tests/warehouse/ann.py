@@ -113,6 +113,21 @@ def unified(day: date, user: str | None, named: str | None = None) -> Row:
     return row_of(UNIFIED_EVENTS, event_date=day, event_id=f"{day}{user}{named}", user_id=user, properties=given)
 
 
+def of_people(*users: str) -> dict[str, list[Row]]:
+    """A row of each of them in every table of people that is made of those before it."""
+    names = ("user_behaviour", "user_joined", "first_week", "first_week_features", "return_propensity")
+    return {name: [row_of(TABLES[name], user_id=user) for user in users] for name in names}
+
+
+COUNTS: Mapping[str, list[Row]] = {
+    name: [row_of(TABLES[name])]
+    for name in (
+        "user_lifecycle", "power_curve", "retention_cohorts", "frequent_user_behaviour", "first_week_lift",
+        "return_model",
+    )
+}  # fmt: skip
+"""A row in every table that tells of nobody."""
+
 STORED: Mapping[str, list[Row]] = {
     "raw_users": [row_of(RAW_USERS, user_id=ANN, email_hash="e1"), row_of(RAW_USERS, user_id=BOB, email_hash="e2")],
     "raw_meetings": [
@@ -156,6 +171,8 @@ STORED: Mapping[str, list[Row]] = {
     "user_first_seen": [row_of(USER_FIRST_SEEN, user_id=ANN), row_of(USER_FIRST_SEEN, user_id=BOB)],
     "daily_active_users": [metrics(day) for day in (DAY, NEXT, LATER)],
     "frequent_users": [frequent(user_id=ANN), frequent(user_id=BOB), frequent(NEXT, PHONE)],
+    **of_people(ANN, BOB),
+    **COUNTS,
 }
 """Something of Ann, and of others, in every table."""
 
@@ -185,6 +202,8 @@ LEFT: Mapping[str, list[Row]] = {
     "user_first_seen": [row_of(USER_FIRST_SEEN, user_id=BOB)],
     "daily_active_users": [metrics(day) for day in (DAY, NEXT, LATER)],
     "frequent_users": [frequent(user_id=BOB)],
+    **of_people(BOB),
+    **COUNTS,
 }
 """What is left of it without her."""
 
@@ -196,6 +215,10 @@ STALE = {
     # People are counted anew wherever she was one of them, or in the window.
     "user_daily_activity": [DAY, NEXT],
     "daily_active_users": [DAY, NEXT, LATER],
+    "user_behaviour": [DAY],
+    "user_joined": [DAY],
+    "user_lifecycle": [DAY],
+    "power_curve": [DAY],
 }
 """The days that are stale then, of those that are stored."""
 

@@ -38,6 +38,7 @@ from calback_assets_tests.warehouse.ann import (
     hash_of,
     in_order,
     of_day,
+    of_people,
     row_of,
     stale,
     unified,
@@ -89,6 +90,7 @@ def test_an_erasure_says_what_it_touched(erased: Aftermath) -> None:
         "user_daily_activity": (2, 0, [DAY, NEXT]),
         "user_first_seen": (1, 0, [DAY]),
         "frequent_users": (2, 0, [DAY, NEXT]),
+        **dict.fromkeys(of_people(), (1, 0, [DAY])),
     }
 
 

@@ -62,7 +62,10 @@ listed AS (
   SELECT
     event_date,
     user_id,
-    ARRAY_AGG(STRUCT(behaviour AS behaviour, times AS times, days AS days) ORDER BY behaviour) AS behaviours
+    -- A sum is of a wider type in DuckDB.
+    ARRAY_AGG(
+      STRUCT(behaviour AS behaviour, CAST(times AS INT64) AS times, CAST(days AS INT64) AS days) ORDER BY behaviour
+    ) AS behaviours
   FROM everything
   GROUP BY event_date, user_id
 )

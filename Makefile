@@ -21,6 +21,17 @@ caches := .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 # sets PYTHONDONTWRITEBYTECODE, every start would compile anew.
 install := $(bin)/uv pip install --quiet --no-config --compile-bytecode --python $(bin)/python
 install_package := $(install) --no-deps --no-build-isolation --editable .
+# The threads that LightGBM is linked with, which a bare Debian lacks.
+define libgomp
+@if [ "$$(uname)" = Linux ] && ! $(bin)/python -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; then \
+	if [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then \
+		echo "libgomp.so.1 is missing, which LightGBM needs: run 'apt-get install libgomp1' as root." >&2; \
+		exit 1; \
+	fi; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -y -qq --no-install-recommends libgomp1 >/dev/null; \
+fi
+endef
 # For every Python from 3.11 on, and of each package one version for all of them.
 compile_lock := $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
@@ -73,6 +84,7 @@ $(instance): calback_assets/dagster.yaml
 
 $(runtime): requirements.lock pyproject.toml | $(bin)/uv
 	@echo "Installing what the platform needs into .venv"
+	$(libgomp)
 	$(install) --require-hashes --requirement requirements.lock
 	$(install_package)
 	touch $@
@@ -80,6 +92,7 @@ $(runtime): requirements.lock pyproject.toml | $(bin)/uv
 # The development lock holds the whole runtime lock, version for version.
 $(dev): requirements-dev.lock pyproject.toml | $(bin)/uv
 	@echo "Installing what the platform and its checks need into .venv"
+	$(libgomp)
 	$(install) --require-hashes --requirement requirements-dev.lock
 	$(install_package)
 	touch $(runtime) $@

@@ -9,15 +9,18 @@ from functools import partial
 from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
+from calback_assets.assets.insight.return_propensity import return_propensity_asset
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
 from calback_assets.automation.schedules import nightly_schedule
 from calback_assets.checks import CHECKS, build_checks
+from calback_assets.checks.drift import build_drift_check
 from calback_assets.checks.volume import build_volume_checks
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import Settings, environment
+from calback_assets.tables.insight import RETURN_MODEL
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
@@ -45,19 +48,29 @@ def build_defs(settings: Settings) -> Definitions:
         # Both have been beta since 2023 and are what ranges in one run and trailing windows need.
         for name in ("backfill_policy", "allow_nonexistent_upstream_partitions"):
             warnings.filterwarnings("ignore", f"Parameter `{name}`", BetaWarning)
-        daily = [declared.build(partitions, parameters) for declared in SQL_ASSETS]
-        raw = raw_assets(partitions)
-    partitioned = [AssetKey(built.key.path) for built in raw + daily if built.partitions_def is not None]
+        assets = [
+            *raw_assets(partitions),
+            *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
+            return_propensity_asset(partitions),
+        ]
+    partitioned = [built.key for built in assets if built.partitions_def is not None]
+    without_days = [key for built in assets if built.partitions_def is None for key in built.keys]
     return Definitions(
-        assets=raw + daily,
+        assets=assets,
         asset_checks=[
             *build_checks(CHECKS, calendar),
             *build_volume_checks((RAW_USERS, RAW_MEETINGS, RAW_EVENTS, RAW_ACCESS_LOG), calendar),
+            build_drift_check(),
         ],
         jobs=[daily_job, erase_job],
         schedules=[
             nightly_schedule(
-                partitions, partitioned, settings.timezone, settings.end_date, partial(arrived_everywhere, sources)
+                partitions,
+                partitioned,
+                settings.timezone,
+                settings.end_date,
+                partial(arrived_everywhere, sources),
+                others=dict.fromkeys(without_days, 0) | {AssetKey(RETURN_MODEL.name): settings.model_every_days},
             )
         ],
         resources={

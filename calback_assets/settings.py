@@ -31,6 +31,8 @@ SOURCES = ("raw_users", "raw_meetings", "raw_events", "raw_access_log")
 """What the sources fill, and the names by which a person speaks of them."""
 LONGEST_WINDOW_DAYS = 31
 """As many days of activity as the cohorts read."""
+MOST_DAYS_OF_A_MODEL = 90
+"""A model that is older is one of other people."""
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 12, 31)
 """Days between which every window and every midnight, in any time zone, is a day and an instant, too."""
 DEVELOPMENT_KEY = b"calback-development-key-not-a-secret"
@@ -190,6 +192,9 @@ _EXPECTED_SOURCES = _Variable(
 )
 _MAX_LINE_BYTES = _Variable("CALBACK_MAX_LINE_BYTES", f"a whole number of bytes from 1 to {2**30}", _whole(2**30))
 _ROWS_AT_ONCE = _Variable("CALBACK_ROWS_AT_ONCE", f"a whole number of rows from 1 to {10**12}", _whole(10**12))
+_MODEL_EVERY_DAYS = _Variable(
+    "CALBACK_MODEL_EVERY_DAYS", f"a whole number of days from 1 to {MOST_DAYS_OF_A_MODEL}", _whole(MOST_DAYS_OF_A_MODEL)
+)
 _UI_TOKEN = _Variable(
     "CALBACK_UI_TOKEN",
     "20 or more letters, digits, - and _, for example the output of: openssl rand -hex 32; without it each start makes "
@@ -414,6 +419,8 @@ class Settings:
     frequent_min_days: int = 3
     """Active days that make a user frequent ("월 3회 이상 방문")."""
     frequent_window_days: int = 30
+    model_every_days: int = 7
+    """How old the model may be before the nightly schedule learns anew."""
 
     @property
     def uses_development_key(self) -> bool:
@@ -476,6 +483,7 @@ class Settings:
             access_log_date_field=date_field,
             frequent_min_days=minimum,
             frequent_window_days=window,
+            model_every_days=_MODEL_EVERY_DAYS.of(environ, cls.model_every_days),
         )
 
 
@@ -643,6 +651,7 @@ def _otherwise(settings: Settings, environ: Mapping[str, str]) -> Mapping[str, t
         _ACCESS_LOG_DATE_FIELD: settings.access_log_date_field,
         _FREQUENT_MIN_DAYS: settings.frequent_min_days,
         _FREQUENT_WINDOW_DAYS: settings.frequent_window_days,
+        _MODEL_EVERY_DAYS: settings.model_every_days,
         _BIGQUERY_DATASET: bigquery and bigquery.dataset,
         _BIGQUERY_LOCATION: place and place.location,
         _BIGQUERY_TIMEOUT_SECONDS: bigquery and bigquery.timeout_seconds,

@@ -82,6 +82,7 @@ def test_every_variable_is_read() -> None:
         CALBACK_MAX_LOST_SHARE="0.2",
         CALBACK_MAX_LINE_BYTES="1000",
         CALBACK_ROWS_AT_ONCE="250000",
+        CALBACK_MODEL_EVERY_DAYS="14",
         CALBACK_ACCESS_LOG_USER_FIELD="사용자 id",
         CALBACK_ACCESS_LOG_DATE_FIELD="at",
     ) == Settings(
@@ -98,6 +99,7 @@ def test_every_variable_is_read() -> None:
         max_lost_share=0.2,
         max_line_bytes=1000,
         rows_at_once=250_000,
+        model_every_days=14,
         access_log_user_field="사용자 id",
         access_log_date_field="at",
     )
@@ -259,6 +261,7 @@ EXPECTED = {
     ),
     "CALBACK_FREQUENT_MIN_DAYS": (DAYS, ["0", "-1", "+3", "03", "3.0", "1_0", "\uff13", "\u00b3", "32", "9" * 5000]),
     "CALBACK_FREQUENT_WINDOW_DAYS": (DAYS, ["a month", "0", "32", "30d"]),
+    "CALBACK_MODEL_EVERY_DAYS": ("a whole number of days from 1 to 90", ["0", "91", "weekly", "7d"]),
     "CALBACK_MAX_REJECTED_SHARE": (
         A_SHARE,
         ["1 %", "1%", "1", "-0.1", "1.1", "10", "nan", "inf", "1e-2", "0.0_1", "0,1"],
@@ -350,6 +353,8 @@ def test_what_cannot_be_seen_is_no_part_of_a_value(name: str, good: str, value: 
         ("CALBACK_MAX_LOST_SHARE", ".25", 0.25),
         ("CALBACK_FREQUENT_MIN_DAYS", "30", 30),
         ("CALBACK_FREQUENT_WINDOW_DAYS", "31", 31),
+        ("CALBACK_MODEL_EVERY_DAYS", "1", 1),
+        ("CALBACK_MODEL_EVERY_DAYS", "90", 90),
     ],
 )
 def test_a_value_at_the_bounds_is_taken(name: str, value: str, read: object) -> None:

@@ -3,8 +3,9 @@
 Dagster's own partitioned schedule forgets all missed ticks but the last; this one asks the instance what is missing.
 """
 
-from collections.abc import Callable, Collection, Sequence
-from datetime import date, timedelta
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from dagster import (
@@ -54,6 +55,7 @@ def nightly_schedule(
     timezone: str,
     last: date | None,
     arrived: Callable[[date], date | None],
+    others: Mapping[AssetKey, int],
 ) -> ScheduleDefinition:
     """The schedule at 00:00 in the time zone, running by default.
 
@@ -63,6 +65,7 @@ def nightly_schedule(
         timezone: what a day is.
         last: the last partition of a closed data set, else None.
         arrived: from the first day that is due to the last that every source has; None where that cannot be told.
+        others: the assets without days, with how many days old each may become before it is made anew.
     """
     first = partitions.start.date()
 
@@ -73,10 +76,11 @@ def nightly_schedule(
         job=daily_job,
         default_status=DefaultScheduleStatus.RUNNING,
         description="Yesterday, the three days before it that Google Analytics still rewrites, and every day of the "
-        "last 30 that is missing or failed.",
+        "last 30 that is missing or failed; the tables without days with them, and the model when it is old enough.",
     )
     def nightly(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
-        today = context.scheduled_execution_time.astimezone(ZoneInfo(timezone)).date()
+        zone = ZoneInfo(timezone)
+        today = context.scheduled_execution_time.astimezone(zone).date()
         recent = recent_days(today, first, last)
         due = due_days(today, recent, _missing(context.instance, partitions, assets, recent))
         if not due:
@@ -84,11 +88,13 @@ def nightly_schedule(
         # A Dagster run covers one unbroken range of partitions; a hole further back is a run of its own, oldest first.
         # Days that have not arrived fail in a run of their own, and take no other day with them.
         complete = arrived(due[0]) or due[-1]
+        selected = [*assets, *(key for key, days in others.items() if _age(context.instance, key, today, zone) >= days)]
         parts = ([day for day in due if day <= complete], [day for day in due if day > complete])
         return [
             RunRequest(
                 # A tick that is evaluated again may find the start of a stretch in progress; its end stays.
                 run_key=stretch.last.strftime(DAY_FORMAT),
+                asset_selection=selected,
                 tags={
                     RANGE_START_TAG: stretch.first.strftime(DAY_FORMAT),
                     RANGE_END_TAG: stretch.last.strftime(DAY_FORMAT),
@@ -115,6 +121,12 @@ def _missing(
         for day, key in zip(days, keys, strict=True)
         if any(status.get(key) in (None, AssetPartitionStatus.FAILED) for status in statuses)
     }
+
+
+def _age(instance: DagsterInstance, asset: AssetKey, today: date, zone: ZoneInfo) -> float:
+    """The days since the asset was last materialized; endless where it never was."""
+    event = instance.get_latest_materialization_event(asset)
+    return (today - datetime.fromtimestamp(event.timestamp, zone).date()).days if event else math.inf
 
 
 def _why_nothing(today: date, first: date, last: date | None) -> str:

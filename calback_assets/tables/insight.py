@@ -267,14 +267,16 @@ RETURN_MODEL = Table(
             "ARRAY<STRUCT<group_name STRING, people INT64, base_rate FLOAT64, mean_score FLOAT64, auc FLOAT64>>",
             "Groups of at least 50 of the judged, the worst calibrated first.",
         ),
-        Column("features", "ARRAY<STRING>", "What it reads, in its order."),
+        Column("features", "ARRAY<STRING>", "What it reads, in its order: counts, the platform, behaviours."),
         Column(
             "feature_bins",
             "ARRAY<STRUCT<feature STRING, edges ARRAY<FLOAT64>, shares ARRAY<FLOAT64>>>",
             "How the features of those it learned from are distributed; `propensity` is the model's own score.",
         ),
         Column("parameters", "STRING", "What the search chose, JSON.", required=True),
-        Column("content", "STRING", "The model itself as text: coefficients as JSON, or LightGBM's own format."),
+        Column(
+            "content", "STRING", "The model itself, as JSON: its vocabulary, and coefficients or LightGBM's own text."
+        ),
     ),
 )
 
@@ -292,6 +294,6 @@ RETURN_PROPENSITY = Table(
         Column("joined_on", "DATE", "Day 1.", required=True),
         Column("propensity", "FLOAT64", "The chance, 0 to 1; NULL where no model is promoted."),
         Column("model", "STRING", "The promoted model; NULL where there is none."),
-        Column("model_version", "STRING", "Its version."),
+        Column("model_version", "STRING", "Its version; a model that is learned later scores later people."),
     ),
 )

@@ -45,11 +45,12 @@ def column_schema(table: Table) -> TableSchema:
     )
 
 
-def column_lineage(model: Model) -> TableColumnLineage:
-    """Dagster's form of a model's column lineage."""
+def column_lineage(model: Model, table: Table) -> TableColumnLineage:
+    """Dagster's form of a model's column lineage; what statistics add to its columns hangs on all of them."""
+    everything = set().union(*model.lineage.values())
     return TableColumnLineage(
         {
-            column: [TableColumnDep(AssetKey(table), name) for table, name in sorted(origins)]
-            for column, origins in model.lineage.items()
+            column: [TableColumnDep(AssetKey(name), of) for name, of in sorted(model.lineage.get(column, everything))]
+            for column in table.column_names
         }
     )

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from dagster import (
+    AssetKey,
     AssetMaterialization,
     AssetsDefinition,
     BackfillPolicy,
@@ -92,7 +93,7 @@ class World:
         self._assets = [self._asset(name, partitions) for name in names]
         self.arrived: date | None = None
         keys = [built.key for built in self._assets]
-        self.schedule = nightly_schedule(partitions, keys, SEOUL, last, lambda _: self.arrived)
+        self.schedule = nightly_schedule(partitions, keys, SEOUL, last, lambda _: self.arrived, others={})
 
     def _asset(self, name: str, partitions: DailyPartitionsDefinition) -> AssetsDefinition:
         @asset(name=name, partitions_def=partitions, backfill_policy=BackfillPolicy.single_run())
@@ -283,6 +284,26 @@ def test_it_watches_every_daily_asset_of_the_platform(instance: DagsterInstance,
     assert asked(defs.resolve_schedule_def("nightly"), instance, date(2024, 5, 20)) == [(first, last)]
 
 
+def test_the_model_is_learned_anew_only_when_it_is_old_enough(instance: DagsterInstance) -> None:
+    daily, snapshot, model = (AssetKey(f"{name}_of_a_week") for name in ("daily", "snapshot", "model"))
+    today = datetime.now(ZoneInfo(SEOUL)).date()
+    partitions = daily_partitions(today - timedelta(days=10), None, SEOUL)
+    schedule = nightly_schedule(partitions, [daily], SEOUL, None, lambda _: None, others={snapshot: 0, model: 7})
+
+    def selected(day: date) -> list[AssetKey]:
+        outcome = evaluate(schedule, instance, datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(SEOUL)))
+        assert not isinstance(outcome, str)
+        assert [request.run_key for request in outcome] == [str(day - timedelta(days=1))]
+        return list(outcome[0].asset_selection or [])
+
+    assert selected(today) == [daily, snapshot, model], "nothing was ever learned"
+    for key in (snapshot, model):
+        instance.report_runless_asset_event(AssetMaterialization(key))
+    assert selected(today + timedelta(days=1)) == [daily, snapshot]
+    assert selected(today + timedelta(days=6)) == [daily, snapshot]
+    assert selected(today + timedelta(days=7)) == [daily, snapshot, model]
+
+
 @pytest.mark.parametrize(
     ("timezone", "around"),
     [
@@ -299,7 +320,7 @@ def test_every_day_has_one_tick_at_which_yesterday_is_the_newest_partition(
 ) -> None:
     first, last = around - timedelta(days=2), around + timedelta(days=1)
     partitions = daily_partitions(first, None, timezone)
-    nightly = nightly_schedule(partitions, [], timezone, None, lambda _: None)
+    nightly = nightly_schedule(partitions, [], timezone, None, lambda _: None, others={})
     zone = ZoneInfo(timezone)
     start = datetime(first.year, first.month, first.day, 12, tzinfo=zone).timestamp()
     ticks = takewhile(

@@ -37,5 +37,7 @@ GRAPH = {
     "frequent_user_behaviour": Node(
         "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
     ),
+    "return_model": Node("insight", "sql", {"first_week_features"}, is_daily=False),
+    "return_propensity": Node("insight", "python", {"first_week", "return_model"}),
 }
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k] [--quick]`."""
 
 import argparse
 import sys

@@ -45,27 +45,36 @@ class _Tally:
 
 def answer(work: Path, scale: Scale) -> list[Row | Share]:
     """40 seeds of the default sample's size, and 100,000 first weeks at once, at full size."""
-    tally, null = _Tally(Counter(), Counter()), Counter[str]()
+    tally, in_null_world = _Tally(Counter(), Counter()), 0
     for seed in range(scale.seeds):
         weeks = first_weeks(seed, _USERS)
         _look(lifts(weeks), tally)
-        if _everybody(lifts(_shuffled(weeks, seed)), "returned")["is_found"].any():
-            null["returned"] += 1
+        in_null_world += bool(_everybody(lifts(_shuffled(weeks, seed)), "returned")["is_found"].any())
     confounded = planted.CONFOUNDED
     by_itself, adjusted = (np.exp(total / scale.seeds) for total in (tally.by_itself, tally.adjusted))
     print(f"{confounded}: odds ratio by itself {by_itself:.2f}, adjusted {adjusted:.2f} (geometric means)")
     print(f"thresholds found where none is planted: {tally.thresholds} in {scale.seeds} seeds")
-    cost = in_turns(work, 1, {"lift": in_child(at_once, _rows_made, people=scale.users)})["lift"]
-    inside = sum(tally.covered[name] for name in _EFFECTS)
-    nothing = (*_PLANTED_NOTHING, confounded, *_ACTIVITY)
+    cost = in_turns(work, scale.runs, {"lift": in_child(at_once, _rows_made, people=scale.users)})["lift"]
+    seeds = scale.seeds
+
+    def found(what: str, names: tuple[str, ...]) -> list[Row | Share]:
+        total = Share("j", what, sum(tally.found[name] for name in names), len(names) * seeds, _NOMINAL)
+        return [total, *(Share("j", f"… {name}", tally.found[name], seeds, None) for name in names)]
+
+    inside = sum(tally.covered.values())
     return [
-        Share("j", "planted effects: the truth in the adjusted interval", inside, 5 * scale.seeds, _COVERED, True),
-        *(
-            Share("j", f"… {name}, {truth:g}", tally.covered[name], scale.seeds, _COVERED, True)
-            for name, truth in _EFFECTS.items()
+        Share(
+            "j",
+            "planted effects: the truth in the adjusted interval",
+            inside,
+            len(_EFFECTS) * seeds,
+            _COVERED,
+            is_floor=True,
         ),
-        *(Share("j", f"{name}, 1: found", tally.found[name], scale.seeds, _NOMINAL, False) for name in nothing),
-        Share("j", "null world: anything found", null["returned"], scale.seeds, _NOMINAL, False),
+        *(Share("j", f"… {name}, {truth:g}", tally.covered[name], seeds, None) for name, truth in _EFFECTS.items()),
+        *found("planted non-effects: found", (*_PLANTED_NOTHING, confounded)),
+        *found("activity by other names: found", _ACTIVITY),
+        Share("j", "null world: anything found", in_null_world, seeds, _NOMINAL),
         Row("j", f"{scale.users:,} first weeks", "s", cost.seconds, _SECONDS_BOUND, "the bound", 1),
         Row("j", "the same, peak memory", "MB", cost.megabytes, _MEMORY_BOUND_MB, "the bound", 1),
     ]

@@ -28,10 +28,10 @@ def answer(work: Path, scale: Scale) -> list[Row]:
     )
     learning, scoring = f"learning of {people:,} first weeks", f"scoring of {people:,} first weeks"
     return [
-        Row("j", learning, "s", costs["fit"].seconds, _BOUND_SECONDS, "the bound", 1),
-        Row("j", f"{learning}, peak memory", "MB", costs["fit"].megabytes, _BOUND_MEGABYTES, "the bound", 1),
-        Row("j", scoring, "s", costs["score"].seconds, _BOUND_SECONDS, "the bound", 1),
-        Row("j", f"{scoring}, peak memory", "MB", costs["score"].megabytes, _BOUND_MEGABYTES, "the bound", 1),
+        Row("k", learning, "s", costs["fit"].seconds, _BOUND_SECONDS, "the bound", 1),
+        Row("k", f"{learning}, peak memory", "MB", costs["fit"].megabytes, _BOUND_MEGABYTES, "the bound", 1),
+        Row("k", scoring, "s", costs["score"].seconds, _BOUND_SECONDS, "the bound", 1),
+        Row("k", f"{scoring}, peak memory", "MB", costs["score"].megabytes, _BOUND_MEGABYTES, "the bound", 1),
     ]
 
 

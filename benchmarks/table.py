@@ -73,20 +73,21 @@ class Share:
     what: str
     times: int
     trials: int
-    bound: float
-    is_floor: bool
-    """Whether the share should reach the bound, or stay under it."""
+    bound: float | None
+    """None where the share is only told."""
+    is_floor: bool = False
+    """Whether the share should reach the bound, or not exceed it."""
 
     @property
     def text(self) -> str:
         """The row in Markdown."""
-        share = self.times / self.trials
-        is_met = share >= self.bound if self.is_floor else share <= self.bound
-        bound = f"{'at least' if self.is_floor else 'at most'} {self.bound:.0%}"
-        return (
-            f"| {self.question} | {self.what} | {self.times} of {self.trials} | {bound} | | "
-            f"| {'met' if is_met else '**not met**'} |"
-        )
+        bound = verdict = ""
+        if self.bound is not None:
+            share = self.times / self.trials
+            is_met = share >= self.bound if self.is_floor else share <= self.bound
+            bound = f"{'at least' if self.is_floor else 'at most'} {self.bound:.0%}"
+            verdict = "met" if is_met else "**not met**"
+        return f"| {self.question} | {self.what} | {self.times} of {self.trials} | {bound} | | | {verdict} |"
 
 
 def markdown(rows: list[str], conditions: str) -> str:

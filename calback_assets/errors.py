@@ -29,6 +29,10 @@ class SourceError(CalbackError):
             raise first
 
 
+class UnavailableError(SourceError):
+    """Input that does not answer, or that there is no access to or no room for; nothing is wrong with its data."""
+
+
 class ContractError(CalbackError):
     """Data that breaks a table contract; names table, column and an offending value. Nothing was written."""
 

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from calback_assets_tests.turns import Scheduling, longest_first
+
 if TYPE_CHECKING:
     from calback_assets_tests.bigquery.emulator import Emulator
     from calback_assets_tests.firestore.server import Firestore
@@ -54,6 +56,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _is_gcp(config: pytest.Config) -> bool:
     return config.option.markexpr == "gcp"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+    """What stays together stays on one worker."""
+    return Scheduling(config)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin."""
+    items[:] = longest_first(items)
 
 
 @pytest.fixture(scope="session")

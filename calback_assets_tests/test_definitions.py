@@ -148,6 +148,7 @@ def test_every_check_stops_what_is_downstream_of_wrong_data(defs: Definitions) -
         ("user_lifecycle", "flows_add_up"),
         ("power_curve", "power_curve_is_everyone_active"),
         ("retention_cohorts", "retained_had_the_chance"),
+        ("first_week_lift", "lift_counts_are_people"),
     }
     assert all(check.blocking and check.description for check in checks.values())
 

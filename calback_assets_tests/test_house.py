@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from dagster import DagsterInstance
 
+from calback_assets_tests.turns import LONG
+
 ROOT = Path(__file__).parents[1]
 LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-installer.lock")
 
@@ -195,3 +197,7 @@ def test_a_test_cannot_reach_the_network(address: tuple[str, int]) -> None:
 def test_a_test_reaches_a_server_of_its_own() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname(), timeout=1).close()
+
+
+def test_the_files_whose_turn_is_early_are_there() -> None:
+    assert [path for path in LONG if not (ROOT / path).is_file()] == []

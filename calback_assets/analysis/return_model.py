@@ -208,7 +208,7 @@ def _promoted(candidates: Sequence[_Judged], base_brier: float, returned: Bools)
     promoted = None
     if not why_not[BOOSTING] and high < 0:
         promoted = BOOSTING
-        why_not[LOGISTIC] = why_not[LOGISTIC] or f"the log loss of boosting is lower by {compared}"
+        why_not[LOGISTIC] = why_not[LOGISTIC] or f"boosting is better, its log loss differs by {compared}"
     elif not why_not[LOGISTIC]:
         promoted = LOGISTIC
     if not why_not[BOOSTING] and promoted != BOOSTING:

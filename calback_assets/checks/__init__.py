@@ -29,6 +29,7 @@ from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.insight import (
     FIRST_WEEK,
     FIRST_WEEK_FEATURES,
+    FIRST_WEEK_LIFT,
     POWER_CURVE,
     RETENTION_COHORTS,
     USER_LIFECYCLE,
@@ -149,6 +150,12 @@ CHECKS: tuple[Check, ...] = (
         "retained_had_the_chance",
         "retained ≤ eligible ≤ cohort_size, and every period has had somebody who could have come back in it.",
         {"retention_cohorts": ("retention_cohorts", None)},
+    ),
+    Check(
+        FIRST_WEEK_LIFT,
+        "lift_counts_are_people",
+        "Nobody is counted who is not among the people compared, and what is found has support and passes correction.",
+        {"first_week_lift": ("first_week_lift", None)},
     ),
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from calback_assets.errors import SourceError
+from calback_assets.errors import UnavailableError
 
 
 class Copy:
@@ -28,7 +28,7 @@ class Copy:
             remedy: what else may be done than to make room.
 
         Raises:
-            SourceError: there is no room for it.
+            UnavailableError: there is no room for it.
         """
         try:
             with tempfile.TemporaryFile() as copy:
@@ -36,7 +36,7 @@ class Copy:
                 copy.flush()
                 descriptor = os.dup(copy.fileno())
         except OSError as error:
-            raise SourceError(
+            raise UnavailableError(
                 f"{problem} be written to {tempfile.gettempdir()} ({error.strerror}). Make room there{remedy}."
             ) from None
         weakref.finalize(self, os.close, descriptor)

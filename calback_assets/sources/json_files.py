@@ -40,12 +40,17 @@ def objects_of(path: Path, max_bytes: int) -> Iterator[tuple[int, dict[str, obje
         SourceError: what is neither an object nor an array of objects, an object that is too long, or a file that
             cannot be read to its end.
     """
-    if _is_in_lines(path):
+    if is_in_lines(path):
         return json_objects(path, max_bytes, half_characters=True)
     return _objects(path, max_bytes)
 
 
-def _is_in_lines(path: Path) -> bool:
+def is_in_lines(path: Path) -> bool:
+    """Whether each line of a file is an object, by how it begins.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
     try:
         with opened(path) as file:
             head = file.read(_HEAD).removeprefix(BOM_UTF8).lstrip()

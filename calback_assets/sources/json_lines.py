@@ -61,7 +61,18 @@ def json_objects(path: Path, max_bytes: int, *, half_characters: bool) -> Iterat
     Raises:
         SourceError: a line that is not one JSON object or too long, or a file that cannot be read to its end.
     """
-    for number, line in numbered_lines(path, max_bytes):
+    return objects_in(path, numbered_lines(path, max_bytes), half_characters=half_characters)
+
+
+def objects_in(
+    path: Path, lines: Iterable[tuple[int, bytes]], *, half_characters: bool
+) -> Iterator[tuple[int, dict[str, object]]]:
+    """The objects of lines that have been read, as `json_objects`.
+
+    Raises:
+        SourceError: a line that is not one JSON object.
+    """
+    for number, line in lines:
         try:
             value = json_object(line, half_characters=half_characters)
         except LineProblem as problem:

@@ -26,7 +26,7 @@ from dagster import (
 )
 
 from calback_assets.days import Stretch, day_bounds, parse_day, span, stretches
-from calback_assets.errors import CalbackError, ContractError, WarehouseError
+from calback_assets.errors import CalbackError, ContractError, SourceError, UnavailableError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT
 from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import Facts
@@ -289,28 +289,57 @@ class _Write:
         *,
         follow_stale: bool,
     ) -> None:
+        """Write the days that are due, stretch by stretch.
+
+        A stretch that its data breaks is halved until it is the day that is at fault: those before it are written.
+
+        Raises:
+            CalbackError: a day cannot be written; names it.
+        """
         due = set(self._requested)
         if follow_stale:
             due |= self._session.stale_days(self._table)
+        is_one_day = len(due) == 1
+        at_once = self._session.at_once
+        faults_of_data: tuple[type[Exception], ...] = (ContractError, SourceError, *self._session.faults_of_data)
         logged_at = time.monotonic()
         while due:
-            stretch = self._session.at_once.of(due, rows)
-            with statement(stretch) as replacement:
-                if not self._written:
-                    self._session.check_query(self._table, replacement.sql)
-                self._written.append(
-                    self._session.replace_days(self._table, stretch, replacement, self._context.run_id)
-                )
+            stretch = at_once.of(due, rows)
+            try:
+                is_rippling = self._replace(stretch, statement)
+            except UnavailableError:
+                raise
+            except faults_of_data as error:
+                if is_one_day:
+                    raise
+                if stretch.first == stretch.last:
+                    raise self._of_day(error, stretch.first) from None
+                self._context.log.info(f"{self._table.name}: {stretch} broke, its days are written a half at a time")
+                at_once = replace(at_once, days=len(stretch.days) // 2)
+                continue
             due.difference_update(stretch.days)
-            if replacement.ripple:
+            if is_rippling:
                 due |= self._session.stale_days(self._table)
             if time.monotonic() - logged_at > _LOG_EVERY_SECONDS:
                 logged_at = time.monotonic()
                 self._context.log.info(f"{self._table.name}: {stretch} written, {len(due)} days to go")
 
+    def _replace(self, stretch: Stretch, statement: Callable[[Stretch], AbstractContextManager[Statement]]) -> bool:
+        """Write a stretch, and say whether other days of the table may have changed with it."""
+        with statement(stretch) as replacement:
+            if not self._written:
+                self._session.check_query(self._table, replacement.sql)
+            self._written.append(self._session.replace_days(self._table, stretch, replacement, self._context.run_id))
+        return replacement.ripple is not None
+
+    def _of_day(self, error: Exception, day: date) -> CalbackError:
+        """The error with the day that broke, where it does not name it."""
+        own = error if isinstance(error, CalbackError) else self._session.redact(error)
+        return own if str(day) in str(own) else type(own)(f"{str(own).rstrip('.')}; the day that broke is {day}")
+
     def report(self, obj: Output) -> None:
         """Attach the metadata of every written partition to its materialization event."""
-        common = self._common_metadata(obj)
+        common, columns = self._common_metadata(obj), self._columns(obj)
         requested = set(self._requested)
         extra = sorted(day for written in self._written for day in written.row_counts if day and day not in requested)
         if extra:
@@ -320,11 +349,14 @@ class _Write:
             )
         self._context.add_output_metadata(common)
         newest = max((day for written in self._written for day in written.row_counts if day), default=None)
+        shown = max(self._requested, default=None)  # Dagster tells of it last, and Dagit shows the columns of the last.
         for written in self._written:
             for day, row_count in written.row_counts.items():
                 metadata = self._own_metadata(written, day, row_count)
                 if day == newest:
                     metadata |= self._pictures(obj, day)
+                if day == shown:
+                    metadata |= columns
                 if day in extra:
                     event = AssetMaterialization(
                         self._context.asset_key, partition=_key(day), metadata={**common, **metadata}
@@ -338,13 +370,18 @@ class _Write:
     def _common_metadata(self, obj: Output) -> dict[str, Any]:
         metadata: dict[str, Any] = {
             "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
-            "dagster/column_schema": column_schema(self._table),
             **{name: _value(fact) for name, fact in self._session.facts().items()},
         }
         if isinstance(obj, Query):
-            metadata["dagster/column_lineage"] = column_lineage(obj.model, self._table)
             metadata |= {f"parameter/{name}": _value(value) for name, value in obj.parameters.items()}
         return metadata
+
+    def _columns(self, obj: Output) -> dict[str, Any]:
+        """The table's columns and where they come from: kilobytes, for the day of the last event alone."""
+        columns: dict[str, Any] = {"dagster/column_schema": column_schema(self._table)}
+        if isinstance(obj, Query):
+            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table)
+        return columns
 
     def _own_metadata(self, written: Written, day: date | None, row_count: int) -> dict[str, Any]:
         """What is known of one day; the statement, which grows with its days, stands with the last of them."""

@@ -139,6 +139,9 @@ class Session(Protocol):
     failures: ClassVar[tuple[type[Exception], ...]]
     """What the engine raises, with messages that may quote data; `redact` makes one of ours of it."""
 
+    faults_of_data: ClassVar[tuple[type[Exception], ...]]
+    """Those of `failures` that hang on the rows of a query: one over fewer days may not meet them."""
+
     at_once: AtOnce
     """How many days a write may take together."""
 

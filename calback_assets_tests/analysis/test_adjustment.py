@@ -17,7 +17,7 @@ BERKELEY = {
     "F": (22, 351, 24, 317),
 }
 """Men admitted and rejected, women admitted and rejected, by department (Bickel, Hammel and O'Connell, Science 187,
-1975; Agresti, Categorical Data Analysis, exercise 2.34)."""
+1975; R's UCBAdmissions)."""
 
 
 def estimate(people: FirstWeeks, behaviour: str) -> Estimate:
@@ -42,12 +42,12 @@ def berkeley() -> FirstWeeks:
 
 
 def test_berkeleys_paradox_comes_out_as_published(berkeley: FirstWeeks) -> None:
-    # Men's odds by themselves are 1.84 times women's; with the department held fixed the logarithm is -0.0999, with an
-    # error of 0.0808 (Agresti; R's glm(Admit ~ Gender + Dept) has 0.09987 and 0.08085 for women). One of the six
-    # departments says nothing that the others do not, and that changes nothing.
+    # Men's odds by themselves are 1.84 times women's. With the department held fixed R's glm(Admit ~ Gender + Dept) has
+    # 0.09987 for women, with an error of 0.08085. One of the six departments says nothing that the others do not, and
+    # that changes nothing.
     found = estimate(berkeley, "man")
     assert np.log(found.odds_ratio.value) == pytest.approx(-0.09987, abs=5e-6)
-    error = np.log(found.odds_ratio.high / found.odds_ratio.low) / 2 / 1.959964
+    error = np.log(found.odds_ratio.high / found.odds_ratio.low) / 2 / 1.959964  # robust, so not quite R's
     assert error == pytest.approx(0.0808, abs=1e-3)
     assert found.how == "logistic regression, robust errors"
 

@@ -39,7 +39,7 @@ def test_intervals_are_katzs_and_woolfs() -> None:
 def test_small_tables_are_tested_exactly_and_large_ones_by_chi_square() -> None:
     assert TEA.p_value() == pytest.approx(0.486, abs=5e-4)
     statistic, p_value = proportions_ztest([189, 104], [11_034, 11_037])
-    assert statistic**2 == pytest.approx(25.01, abs=0.005)  # Agresti, 2.4.3, has X² = 25.0
+    assert statistic**2 == pytest.approx(25.01, abs=0.005)
     assert ASPIRIN.p_value() == pytest.approx(p_value)
 
 

@@ -132,6 +132,18 @@ def test_where_outcomes_are_shuffled_nothing_is_promoted_and_it_is_said(people: 
     assert rows.loc["base_rate", "verdict"].endswith("None does, so nobody is scored.")
 
 
+def test_boosting_is_promoted_where_only_it_sees_what_there_is(people: pa.Table) -> None:
+    """Who does one of two things comes back, and who does both or neither does not: no sum of weights says that."""
+    done = [{item["behaviour"] for item in behaviours} for behaviours in people["behaviours"].to_pylist()]
+    chance = [0.8 if len(did & {"search", "meeting_with_others"}) == 1 else 0.1 for did in done]
+    returned = np.random.default_rng(2).random(people.num_rows) < chance
+    column = people.schema.get_field_index("returned")
+    rows = learned(people.set_column(column, "returned", pa.array(returned))).set_index("model")
+    assert rows["is_promoted"].tolist() == [False, False, True]
+    assert rows.loc["boosting", "brier"] < rows.loc["logistic", "brier"]
+    assert rows.loc["logistic", "verdict"].startswith("Not promoted: boosting is better, its log loss differs by -0.")
+
+
 def test_too_few_people_are_one_row_that_says_how_many_are_needed(people: pa.Table) -> None:
     rows = learned(people.slice(0, 400))
     assert rows["model"].tolist() == ["base_rate"]

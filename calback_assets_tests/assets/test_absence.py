@@ -100,6 +100,7 @@ class Services:
             made.location = "asia-northeast3"
             self._client.create_dataset(made)
         self._documents: set[str] = set()
+        self._days: dict[tuple[str, date], int | None] = {}
         firestore.store.put("meetingsCollection/m1", {})
         self._sql("CREATE TABLE access_log.opens (userId STRING, date DATE)")
         self.environ = {
@@ -115,7 +116,14 @@ class Services:
     def _sql(self, sql: str) -> Any:
         return self._client.query(sql).result()
 
+    def _is_so(self, source: str, day: date, number: int | None) -> bool:
+        """Whether the day is as it is wanted already; it is taken to become so."""
+        was, self._days[source, day] = self._days.get((source, day)), number
+        return was == number
+
     def events(self, day: date, number: int | None) -> None:
+        if self._is_so("events", day, number):
+            return
         table = f"analytics_1.events_{day:%Y%m%d}"
         self._client.delete_table(f"{self._client.project}.{table}", not_found_ok=True)
         if number is not None:
@@ -124,6 +132,8 @@ class Services:
             self._client.load_table_from_json(events_of(day, number), f"{self._client.project}.{table}").result()
 
     def opens(self, day: date, number: int | None) -> None:
+        if self._is_so("opens", day, number):
+            return
         self._sql(f"DELETE FROM access_log.opens WHERE date = DATE '{day}'")
         for user in range(number or 0):
             self._sql(f"INSERT INTO access_log.opens VALUES ('{user}', DATE '{day}')")

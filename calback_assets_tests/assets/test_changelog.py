@@ -5,12 +5,12 @@ import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from calback_assets.tables import TABLES
+from calback_assets.assets import SQL_ASSETS
 from calback_assets_tests.assets.worlds import Platform, contents, write_opens
 from calback_assets_tests.sources.helpers import write_lines
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 3)
-DERIVED = [name for name in TABLES if not name.startswith("raw_")]
+DERIVED = [declared.table.name for declared in SQL_ASSETS]
 
 
 def change(path: str, at: str, operation: str, data: dict[str, object] | None = None) -> dict[str, object]:

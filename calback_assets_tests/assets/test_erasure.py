@@ -130,16 +130,18 @@ def test_after_an_erasure_and_the_next_run_every_table_is_as_if_they_had_never_b
     platform = beside(built, tmp_path)
     (tmp_path / "warehouse.duckdb").write_bytes((built.home / "warehouse.duckdb").read_bytes())
     before = tables_of(platform)
-    assert {name for name in TABLES if mentions(before[name], ERASED)} == set(TABLES) - {"daily_active_users"}
+    # Nobody has had the time for an outcome.
+    held = {name for name in TABLES.keys() & before.keys() if before[name]}
+    assert {name for name in held if mentions(before[name], ERASED)} == {name for name in held if TABLES[name].person}
 
     erase(platform, ERASED)
 
     after = tables_of(platform)
-    assert {name for name in TABLES if mentions(after[name], ERASED)} == set()
+    assert {name for name in after if mentions(after[name], ERASED)} == set()
     assert platform.run(LAST, LAST).success
     rebuilt = tables_of(platform)
     assert [name for name in rebuilt if rebuilt[name] != never[name]] == []
-    assert {name for name in TABLES if rebuilt[name] == before[name]} == set()
+    assert {name for name in held if rebuilt[name] == before[name]} == set()
 
 
 def mentions(rows: Sequence[tuple[object, ...]], people: Sequence[str]) -> bool:

@@ -3,12 +3,12 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from calback_assets.tables import TABLES
+from calback_assets.assets import SQL_ASSETS
 from calback_assets_tests.assets.worlds import PROJECT, Platform, contents, write_opens
 from calback_assets_tests.firestore.server import Firestore
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, 3)
-DERIVED = [name for name in TABLES if not name.startswith("raw_")]
+DERIVED = [declared.table.name for declared in SQL_ASSETS]
 
 
 def test_what_is_deleted_in_firestore_changes_no_past_day(firestore: Firestore, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ all that BigQuery refuses, and knows neither rights nor costs, which tests asser
 import asyncio
 import base64
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ import duckdb
 import grpc
 import pyarrow as pa
 import sqlglot
+from bqemulator.api import app
 from bqemulator.api.routes import upload
 from bqemulator.config import LogLevel, PersistenceMode, Settings
 from bqemulator.grpc_api import read_servicer
@@ -83,6 +85,10 @@ def running_emulator() -> Iterator[Emulator]:
             patch.object(DuckDBEngine, "execute", _execute),
             patch.object(Dialect, "generator", _generator),
             patch.object(sqlglot, "parse_one", _parse_one),
+            # What nobody reads, a task of its own for each request and each of them.
+            patch.multiple(
+                app, MetricsMiddleware=_left_out, AccessLogMiddleware=_left_out, CorrelationIdMiddleware=_left_out
+            ),
             # Of a field in a struct, the emulator's Storage API knows nothing.
             patch.object(read_servicer, "_COLUMN_NAME_RE", re.compile(r"[\w.]+\Z")),
             patch.object(read_servicer, "_build_read_sql", _read_sql),
@@ -151,7 +157,25 @@ def _execute(engine: DuckDBEngine, sql: str, given: list[Any] | None = None) -> 
     return _execute_as_it_is(engine, sql, given)
 
 
+def _left_out(served: Any, **_: Any) -> Any:
+    return served
+
+
 _parse_anew = sqlglot.parse_one
+# The emulator's functions that look at a tree and change nothing in it; all others get a copy of their own.
+_READERS = frozenset(
+    {
+        "_capture_dml_snapshots",
+        "_detect_catalog_drop",
+        "_detect_create_schema",
+        "_detect_plain_create_table",
+        "_detect_plain_create_view",
+        "_parse_for_classification",
+        "_reject_dml_on_immutable",
+        "build_catalog_schema",
+        "detect_drop_routine",
+    }
+)
 
 
 @lru_cache(maxsize=32)
@@ -167,7 +191,8 @@ def _parse_one(sql: str, read: str | None = None, **options: Any) -> exp.Expr:
     """SQLGlot's, which the emulator asks twenty times for each statement."""
     if read is None or options:
         return _parse_anew(sql, read=read, **options)
-    return _parsed(sql, read).copy()
+    tree = _parsed(sql, read)
+    return tree if sys._getframe(1).f_code.co_name in _READERS else tree.copy()
 
 
 _made_anew = Dialect.generator

@@ -32,6 +32,7 @@ from calback_assets.warehouse.bigquery.jobs import Jobs
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets_tests.assets.worlds import Platform, build_defs, contents
 from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.dagit.graph import GRAPH
 from calback_assets_tests.firestore.files import load_folder
 from calback_assets_tests.firestore.server import Firestore
 from calback_assets_tests.warehouse.helpers import Row, error_of
@@ -43,6 +44,7 @@ PROJECT, LOCATION = "both-engines", "asia-northeast3"
 EXPORT, LOG, DOCUMENTS = "analytics_1", "access_log.opens", "firestore_export"
 DAYS = 14
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, DAYS)
+BUILT = [TABLES[name] for name in GRAPH]
 
 _KINDS = {
     pa.int64(): "INT64",
@@ -185,7 +187,7 @@ def field_of(name: str, kind: pa.DataType, mode: str = "NULLABLE") -> bigquery.S
     return bigquery.SchemaField(name, _KINDS.get(kind, "STRING"), mode)
 
 
-@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+@pytest.mark.parametrize("table", BUILT, ids=[table.name for table in BUILT])
 def test_a_table_is_the_same_row_for_row(local: Platform, warehouse: Client, table: Table) -> None:
     with local.warehouse.session(read_only=True) as session:
         made = session.arrow(f"SELECT * FROM calback.{table.name}").to_pylist()
@@ -257,7 +259,7 @@ def test_every_scan_of_a_daily_table_has_a_constant_range_no_wider_than_its_read
             assert days is not None, f"{name} is read without a constant range: {sql}"
             assert days <= widest[name], f"{days} days of {name}: {sql}"
             scanned.add(name)
-    assert scanned == {name for name, table in TABLES.items() if table.is_partitioned}
+    assert scanned == {table.name for table in BUILT if table.is_partitioned}
 
 
 @pytest.mark.usefixtures("warehouse")
@@ -274,7 +276,7 @@ def test_each_daily_table_is_changed_by_one_statement_of_all_days_and_of_no_othe
             (deleted,) = [when for when in tree.find_all(exp.When) if when.args.get("source")]
             assert range_of(deleted.args["condition"], tree.this.name) == DAYS
             changed[tree.this.name] += 1
-    assert changed == {name: 1 for name, table in TABLES.items() if table.is_partitioned}
+    assert changed == {table.name: 1 for table in BUILT if table.is_partitioned}
 
 
 @pytest.mark.usefixtures("warehouse")

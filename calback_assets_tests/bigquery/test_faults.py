@@ -22,7 +22,7 @@ from calback_assets_tests.warehouse.helpers import CALENDAR, FRAME, Desk, Shape,
 PATIENT = Limits()
 HASTY = Limits(request_seconds=1)
 """Gives a slow answer up and asks again."""
-SOON_GIVES_UP = Limits(patience_seconds=2)
+SOON_GIVES_UP = Limits(patience_seconds=1)
 FAULTS = [*((fault, PATIENT) for fault in Fault), (SlowAnswer(1.5), HASTY)]
 PEOPLE = 3
 """Rows of the partition, so that half of it would be seen."""

@@ -68,6 +68,17 @@ def cohort(cohort_size: int, eligible: int, retained: int) -> Row:
     return row | {"cohort_size": cohort_size, "eligible": eligible, "retained": retained}
 
 
+def lifted(**more: object) -> Row:
+    row = {"behaviour": "search", "at_least": 1, "outcome": "returned", "period": "all", "adjustment": ""}
+    counts = {"people": 50, "did": 20, "did_came_back": 9, "others_came_back": 5, "adjusted_q": 0.01}
+    days = {"joined_from": day(DAY), "joined_to": day(DAY)}
+    return row | counts | days | {"is_supported": True, "is_found": True} | more
+
+
+LIFT_SHOWN = (
+    "behaviour", "at_least", "outcome", "period", "people", "did", "did_came_back", "others_came_back", "adjusted_q",
+)  # fmt: skip
+
 GOOD: Tables = {
     "unified_events": [happened(1), happened(2), happened(3, is_activity=False)],
     "user_daily_activity": [
@@ -91,6 +102,7 @@ GOOD: Tables = {
     ],
     "power_curve": [curve(1, 1), curve(3, 1)],
     "retention_cohorts": [cohort(3, 2, 1)],
+    "first_week_lift": [lifted()],
 }
 
 
@@ -173,6 +185,21 @@ def test_a_check_finds_nothing_where_nothing_ever_happened(name: str) -> None:
                 [{**{name: value for name, value in cohort(*counts).items() if name not in ("as_of", "basis")}}],
             )
             for counts in ((3, 2, 3), (2, 3, 1), (3, 0, 0))
+        ],
+        *[
+            (
+                "lift_counts_are_people",
+                {"first_week_lift": [lifted(**wrong)]},
+                [{name: lifted(**wrong)[name] for name in LIFT_SHOWN}],
+            )
+            for wrong in (
+                {"did": 51},
+                {"did_came_back": 21},
+                {"others_came_back": 31},
+                {"is_supported": False},
+                {"adjusted_q": 0.05},
+                {"adjusted_q": None},
+            )
         ],
     ],
 )
@@ -331,4 +358,5 @@ def test_a_failed_check_says_what_it_found_and_stops_what_is_downstream(built: B
         "event_date 2024-03-13, idle_users 0, repeated_users 1",
     )
     stopped = {"daily_active_users", "user_joined", "user_lifecycle", "retention_cohorts"}
-    assert materialized(result) == every - stopped - {name for name in every if name.startswith("first_week")}
+    stopped |= {name for name in every if name.startswith(("first_week", "return_"))}
+    assert materialized(result) == every - stopped

@@ -30,6 +30,7 @@ GRAPH = {
     "user_behaviour": Node("core", "sql", {"raw_meetings", "unified_events"}),
     "first_week": Node("insight", "sql", {"user_joined", "user_behaviour", "user_daily_activity"}),
     "first_week_features": Node("insight", "sql", {"first_week", "user_daily_activity"}),
+    "first_week_lift": Node("insight", "sql", {"first_week_features"}, is_daily=False),
     "user_lifecycle": Node("insight", "sql", {"user_daily_activity", "user_first_seen"}),
     "power_curve": Node("insight", "sql", {"user_daily_activity"}),
     "retention_cohorts": Node("insight", "sql", {"user_joined", "user_daily_activity"}, is_daily=False),

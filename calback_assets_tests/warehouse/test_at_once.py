@@ -1,6 +1,6 @@
 """Tests of how many days are written at once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -10,13 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from calback_assets.days import Stretch
+from calback_assets.errors import SourceError, UnavailableError
 from calback_assets.partitions import SAME_DAY
 from calback_assets.settings import DEVELOPMENT_KEY, Settings
+from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables.metrics import FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.googlesql.model import Input
 from calback_assets.warehouse.io_manager import WarehouseIOManager
+from calback_assets.warehouse.output import Files
 from calback_assets.warehouse.warehouse import AtOnce
 from calback_assets_tests.warehouse.helpers import (
     CALENDAR,
@@ -25,6 +28,7 @@ from calback_assets_tests.warehouse.helpers import (
     SEOUL,
     EmbeddedWarehouse,
     asset_of,
+    error_of,
     metadata,
     query,
     run,
@@ -87,3 +91,46 @@ def test_the_setting_bounds_the_rows_that_are_read_at_once(
 
     assert [metadata(result, day).get("written_at_once", "") for day in days] == written
     assert [metadata(result, day)["row_count"] for day in days] == [1, 2, 5, 1]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told", "tried", "written"),
+    [
+        (
+            SourceError,
+            "SourceError: it broke; the day that broke is 2024-01-13",
+            [(0, 4), (0, 1), (2, 3), (2, 2), (3, 3)],
+            3,
+        ),
+        (UnavailableError, "UnavailableError: it broke.", [(0, 4)], 0),
+    ],
+    ids=["a day is at fault", "no day is"],
+)
+def test_a_stretch_that_fails_is_halved_down_to_the_day_at_fault_if_one_is(
+    tmp_path: Path,
+    instance: DagsterInstance,
+    fault: type[SourceError],
+    told: str,
+    tried: Sequence[tuple[int, int]],
+    written: int,
+) -> None:
+    days = [DAY + timedelta(days=after) for after in range(5)]
+    read: list[tuple[int, int]] = []
+
+    def reading(stretch: Stretch) -> FileQuery:
+        read.append((days.index(stretch.first), days.index(stretch.last)))
+        if days[3] in stretch:
+            raise fault("it broke.")
+        rows = (
+            "SELECT event_date, 'u' AS user_id, NULL AS topic, NULL::BIGINT AS partition, NULL::BIGINT AS \"offset\" "
+        )
+        listed = ", ".join(f"(DATE '{day}')" for day in stretch.days)
+        return FileQuery(f"{rows} FROM (VALUES {listed}) AS days(event_date)", fault, {})
+
+    embedded = EmbeddedWarehouse(tmp_path)
+    log = asset_of(RAW_ACCESS_LOG, lambda: Files(reading, lambda _: 1))
+    result = run(log, embedded.io_manager(), instance, days)
+
+    assert error_of(result) == told
+    assert read == tried
+    assert [row["event_date"] for row in embedded.rows(RAW_ACCESS_LOG)] == days[:written]

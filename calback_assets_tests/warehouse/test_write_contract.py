@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from dagster import DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
+from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult, TableColumnDep, TableColumnLineage, materialize
 
 from calback_assets.days import Stretch
 from calback_assets.errors import CalbackError, ContractError, SourceError
@@ -132,21 +132,26 @@ def test_a_row_without_a_day_is_refused(desk: Desk, shape: Shape) -> None:
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == [metrics()]
 
 
-def test_a_query_that_fails_half_way_leaves_the_old_rows(desk: Desk, tmp_path: Path) -> None:
-    desk.write(FREQUENT_USERS, [frequent()])
+def test_a_query_that_fails_on_a_day_leaves_its_old_rows_and_writes_the_day_before(desk: Desk, tmp_path: Path) -> None:
+    days = FIVE_DAYS[:2]
+    desk.write(FREQUENT_USERS, [frequent(day, active_days_30d=1) for day in days], days=days)
     fails = query(
         "SELECT event_date, user_id, CAST(user_id AS INT64) AS active_days_30d, 1 AS active_days_mtd, "
         "TRUE AS is_frequent, TRUE AS is_frequent_month FROM raw_access_log",
         {"raw_access_log": Input(RAW_ACCESS_LOG, SAME_DAY)},
         tmp_path,
     )
-    desk.write(RAW_ACCESS_LOG, [opened("7"), opened(CANARY)])
+    desk.write(RAW_ACCESS_LOG, [opened("7"), opened(CANARY) | {"event_date": days[1]}], days=days)
 
-    result = desk.give(FREQUENT_USERS, fails)
+    result = desk.give(FREQUENT_USERS, fails, days)
 
     assert not result.success
     assert CANARY not in error_of(result)
-    assert desk.warehouse.rows(FREQUENT_USERS) == [frequent()]
+    assert error_of(result).endswith("…; the day that broke is 2024-01-11")
+    assert [(row["event_date"], row["active_days_30d"]) for row in desk.warehouse.rows(FREQUENT_USERS)] == [
+        (days[0], 7),
+        (days[1], 1),
+    ]
 
 
 @shapes
@@ -257,20 +262,21 @@ def test_a_day_of_a_range_without_rows_becomes_empty(desk: Desk, shape: Shape) -
 
 
 @shapes
-def test_a_failure_on_the_last_of_five_days_names_it_and_leaves_all_five_old(desk: Desk, shape: Shape) -> None:
-    old = [metrics(day, dau=1) for day in FIVE_DAYS]
-    desk.write(DAILY_ACTIVE_USERS, old, shape, FIVE_DAYS)
+def test_a_failure_on_the_fourth_of_five_days_names_it_and_leaves_those_before_it_written(
+    desk: Desk, shape: Shape
+) -> None:
+    desk.write(DAILY_ACTIVE_USERS, [metrics(day, dau=1) for day in FIVE_DAYS], shape, FIVE_DAYS)
     new = [metrics(day, dau=2) for day in FIVE_DAYS]
-    new[4]["mau"] = None
-    told = desk.warehouse.ledger()
+    new[3]["mau"] = None
 
     message = error_of(desk.write(DAILY_ACTIVE_USERS, new, shape, FIVE_DAYS))
 
     assert message == (
-        "ContractError: daily_active_users.mau: NULL in a required column on 2024-01-14; nothing was written"
+        "ContractError: daily_active_users.mau: NULL in a required column on 2024-01-13; nothing was written"
     )
-    assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == old
-    assert desk.warehouse.ledger() == told
+    assert [row["dau"] for row in desk.warehouse.rows(DAILY_ACTIVE_USERS)] == [2, 2, 2, 1, 1]
+    runs = [entry["run_id"] for entry in desk.warehouse.ledger()]
+    assert [run_id == runs[4] for run_id in runs] == [False, False, False, True, True]
 
 
 @shapes
@@ -283,7 +289,8 @@ def test_a_foreign_day_in_a_range_stops_the_range_before_its_first_day(desk: Des
 
     assert message == (
         f"ContractError: daily_active_users.event_date: {'1 ' if shape is QUERY else ''}rows lie outside the partition "
-        "2024-01-10 to 2024-01-14 that is written, for example 2024-02-01; nothing was written"
+        f"{'2024-01-10' if shape is QUERY else '2024-01-10 to 2024-01-14'} that is written, for example 2024-02-01; "
+        "nothing was written"
     )
     assert desk.warehouse.rows(DAILY_ACTIVE_USERS) == old
 
@@ -509,8 +516,11 @@ def test_every_day_of_a_range_has_a_row_count_of_its_own(desk: Desk, shape: Shap
     told = [metadata(result, day) for day in FIVE_DAYS]
     assert [of_day["row_count"] for of_day in told] == [0, 1, 2, 3, 4]
     assert {of_day["written_at_once"] for of_day in told} == {"2024-01-10 to 2024-01-14"}
-    # The statement grows with its days, and stands once.
+    # The statement grows with its days, and stands once. So do the columns, in the event that Dagit shows them of.
     assert ["sql" in of_day for of_day in told] == [False] * 4 + [True]
+    assert ["dagster/column_schema" in of_day for of_day in told] == [False] * 4 + [True]
+    newest = desk.instance.get_latest_materialization_event(AssetKey(FREQUENT_USERS.name))
+    assert newest.asset_materialization.partition == str(FIVE_DAYS[4])
     assert [row["row_count"] for row in desk.warehouse.ledger()] == [0, 1, 2, 3, 4]
 
 

@@ -48,10 +48,16 @@ cohorts AS (
   SELECT cohort_week, COUNT(*) AS cohort_size FROM people GROUP BY cohort_week
 ),
 chances AS (
-  SELECT people.as_of, people.cohort_week, people.basis, periods.measure, periods.period, COUNT(*) AS eligible
+  SELECT
+    people.as_of,
+    people.cohort_week,
+    periods.measure,
+    periods.period,
+    MAX(people.basis) AS basis,
+    COUNT(*) AS eligible
   FROM people
   INNER JOIN periods ON periods.passed_at <= people.known_age
-  GROUP BY people.as_of, people.cohort_week, people.basis, periods.measure, periods.period
+  GROUP BY people.as_of, people.cohort_week, periods.measure, periods.period
 ),
 visits AS (
   SELECT

@@ -24,9 +24,9 @@ came AS (
   GROUP BY event_date
 ),
 pauses AS (
-  SELECT event_date, IF(until > 30, 31, until) AS until, COUNT(*) AS users
+  SELECT event_date, IF(until > 30, 31, until) AS length, COUNT(*) AS users
   FROM visits
-  GROUP BY event_date, IF(until > 30, 31, until)
+  GROUP BY event_date, length
 ),
 away AS (
   SELECT
@@ -37,7 +37,7 @@ away AS (
   FROM days
   INNER JOIN pauses
     ON pauses.event_date BETWEEN DATE_SUB(days.event_date, INTERVAL 30 DAY) AND DATE_SUB(days.event_date, INTERVAL 1 DAY)
-    AND DATE_DIFF(days.event_date, pauses.event_date, DAY) < pauses.until
+    AND DATE_DIFF(days.event_date, pauses.event_date, DAY) < pauses.length
   GROUP BY days.event_date
 )
 SELECT

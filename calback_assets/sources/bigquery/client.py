@@ -12,7 +12,7 @@ from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, Ref
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 
-from calback_assets.errors import SourceError
+from calback_assets.errors import SourceError, UnavailableError
 from calback_assets.sources.bigquery.query import Dataset
 
 EMULATOR_HOST = "BIGQUERY_EMULATOR_HOST"
@@ -61,9 +61,9 @@ def retrying(patience_seconds: float = PATIENCE_SECONDS) -> retry.Retry:
 def explain(error: Exception, dataset: Dataset, table: str) -> SourceError:
     """What went wrong while a source's table was read, without the values that Google's message may quote."""
     if problem := no_access(error) or no_answer(error):
-        return SourceError(problem)
+        return UnavailableError(problem)
     if isinstance(error, exceptions.Forbidden):
-        return SourceError(
+        return UnavailableError(
             f"{dataset.setting}: table {dataset.name}.{table} in project {dataset.project} may not be read; grant the "
             "platform's account roles/bigquery.dataViewer on its dataset, and roles/bigquery.readSessionUser and "
             "roles/bigquery.jobUser on the project that CALBACK_GCP_PROJECT names"

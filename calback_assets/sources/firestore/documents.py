@@ -11,10 +11,11 @@ a `Problem`. No single document fails a snapshot; many of them do, as then it is
 import hmac
 import re
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from typing import Protocol
 
 import pyarrow as pa
@@ -80,7 +81,17 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class _Field:
+class Rows:
+    """What some documents of a collection have become, in their order."""
+
+    table: pa.Table
+    """The columns that follow from the documents."""
+    problems: Sequence[Problem] = ()
+    """Document for document, and in the order of the columns."""
+
+
+@dataclass(frozen=True)
+class Field:
     """Where a column comes from: a field of the document's data, and how its value is taken."""
 
     name: str
@@ -94,9 +105,9 @@ class DocumentCollection:
 
     name: str
     table: Table
-    own: Mapping[str, Callable[[Document], object]]
-    """Columns that follow from the document itself."""
-    declared: Mapping[str, _Field]
+    own: Mapping[str, Callable[[pa.Array], pa.Array]]
+    """Columns that follow from the ids of the documents."""
+    declared: Mapping[str, Field]
     """Columns that follow from one field of the document's data."""
     tolerated: float
     """The share of documents, of which something could not be taken, that a snapshot may hold."""
@@ -118,33 +129,58 @@ class DocumentCollection:
         return found["id"]
 
     def snapshot(self, documents: Iterable[Document], snapshot_at: datetime) -> Snapshot:
-        """Build the table chunk by chunk, so that a collection's documents never stand in memory together.
+        """The documents by the rules, chunk by chunk, so that they never stand in memory together.
+
+        Raises:
+            SourceError: as `joined`.
+        """
+        return self.joined(self.rows(documents), snapshot_at)
+
+    def rows(self, documents: Iterable[Document]) -> Iterator[Rows]:
+        """What the documents become by the rules, a chunk at a time."""
+        remaining = iter(documents)
+        while chunk := list(islice(remaining, _CHUNK)):
+            found: list[tuple[int, Problem]] = []
+            ids, created_at, updated_at = zip(*((it.id, it.created_at, it.updated_at) for it in chunk), strict=True)
+            times = {"created_at": created_at, "updated_at": updated_at}
+            declared = {name: _column(chunk, field, found) for name, field in self.declared.items()}
+            columns = {name: pa.array(values, self._type(name)) for name, values in {**times, **declared}.items()}
+            # A set that keeps the order: two columns may come from one field.
+            problems = dict.fromkeys(problem for _, problem in sorted(found, key=itemgetter(0)))
+            yield Rows(self.table_of(pa.array(ids, pa.string()), columns), tuple(problems))
+
+    def table_of(self, ids: pa.Array, columns: Mapping[str, pa.Array]) -> pa.Table:
+        """The columns that follow from documents: those of the ids, and all others as they are given."""
+        found = {**columns, **{name: follows(ids) for name, follows in self.own.items()}}
+        return pa.table({name: found[name] for name in self.table.column_names if name in found})
+
+    def joined(self, parts: Iterable[Rows], snapshot_at: datetime) -> Snapshot:
+        """The rows of all documents as one snapshot.
 
         Raises:
             SourceError: two documents with one id, or more than the tolerated share with what cannot be taken.
         """
-        of_every_document: Mapping[str, Callable[[Document], object]] = {
-            "created_at": lambda document: document.created_at,
-            "updated_at": lambda document: document.updated_at,
-            "deleted_at": lambda _: None,
-            "snapshot_at": lambda _: snapshot_at,
+        tables: list[pa.Table] = []
+        problems: list[Problem] = []
+        for part in parts:
+            tables.append(part.table)
+            problems.extend(part.problems)
+        documents = sum(table.num_rows for table in tables)
+        schema = pa.schema([(name, self._type(name)) for name in self.table.column_names])
+        at_one_time = {
+            name: pa.repeat(pa.scalar(time, schema.field(name).type), documents)
+            for name, time in (("deleted_at", None), ("snapshot_at", snapshot_at))
         }
-        own = {**of_every_document, **self.own}
-        schema = pa.schema([pa.field(column.name, _ARROW_TYPES[column.type]) for column in self.table.columns])
-        batches = []
-        problems: dict[Problem, None] = {}  # A set that keeps the order: two columns may come from one field.
-        remaining = iter(documents)
-        while chunk := list(islice(remaining, _CHUNK)):
-            columns = [
-                _column(chunk, self.declared[name], problems) if name in self.declared else list(map(own[name], chunk))
-                for name in self.table.column_names
-            ]
-            arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
-            batches.append(pa.record_batch(arrays, schema=schema))
-        rows = pa.Table.from_batches(batches, schema=schema)
+        found = pa.concat_tables(tables) if tables else schema.empty_table()
+        rows = pa.table(
+            [at_one_time[name] if name in at_one_time else found.column(name) for name in schema.names], schema=schema
+        )
         _refuse_duplicates(self.table, rows.column(self.table.key[0]))
-        _refuse_too_many(self, tuple(problems), rows.num_rows)
-        return Snapshot(rows=rows, problems=tuple(problems), documents=rows.num_rows, snapshot_at=snapshot_at)
+        _refuse_too_many(self, tuple(problems), documents)
+        return Snapshot(rows=rows, problems=tuple(problems), documents=documents, snapshot_at=snapshot_at)
+
+    def _type(self, column: str) -> pa.DataType:
+        return _ARROW_TYPES[self.table.column(column).type]
 
 
 class FirestoreSource(Protocol):
@@ -208,17 +244,17 @@ def _users(pseudonym_key: bytes, tolerated: float) -> DocumentCollection:
         return hmac.digest(pseudonym_key, address.encode(), "sha256").hex() if address else None
 
     fields = {
-        "email_hash": _Field("email", email_hash),
-        "has_photo": _Field("photoUrl", is_filled, absent=False),
-        "has_push_token": _Field("token", is_filled, absent=False),
-        "flag": _Field("flag", integer),
-        "friend_count": _Field("friends", count, absent=0),
-        "blocked_count": _Field("blockedUsers", count, absent=0),
-        "requests_received": _Field("reqReceived", count, absent=0),
-        "requests_sent": _Field("reqSent", count, absent=0),
-        "open_privacy": _Field("openPrivacy", boolean),
+        "email_hash": Field("email", email_hash),
+        "has_photo": Field("photoUrl", is_filled, absent=False),
+        "has_push_token": Field("token", is_filled, absent=False),
+        "flag": Field("flag", integer),
+        "friend_count": Field("friends", count, absent=0),
+        "blocked_count": Field("blockedUsers", count, absent=0),
+        "requests_received": Field("reqReceived", count, absent=0),
+        "requests_sent": Field("reqSent", count, absent=0),
+        "open_privacy": Field("openPrivacy", boolean),
     }
-    return DocumentCollection("userCollection", RAW_USERS, {"user_id": _document_id}, fields, tolerated)
+    return DocumentCollection("userCollection", RAW_USERS, {"user_id": _as_it_is}, fields, tolerated)
 
 
 def _meetings(tolerated: float) -> DocumentCollection:
@@ -228,21 +264,22 @@ def _meetings(tolerated: float) -> DocumentCollection:
     rule means that the meeting does not recur.
     """
     fields = {
-        "owner_id": _Field("owner", string),
-        "starts_at": _Field("from", timestamp),
-        "ends_at": _Field("to", timestamp),
-        "is_all_day": _Field("isAllDay", boolean),
-        "is_recurring": _Field("recurrenceRule", is_filled, absent=False),
-        "content_length": _Field("content", length),
-        "involved_ids": _Field("involved", strings),
-        "involved_count": _Field("involved", count),
-        "pending_involved_count": _Field("pendingInvolved", count),
+        "owner_id": Field("owner", string),
+        "starts_at": Field("from", timestamp),
+        "ends_at": Field("to", timestamp),
+        "is_all_day": Field("isAllDay", boolean),
+        "is_recurring": Field("recurrenceRule", is_filled, absent=False),
+        "content_length": Field("content", length),
+        "involved_ids": Field("involved", strings),
+        "involved_count": Field("involved", count),
+        "pending_involved_count": Field("pendingInvolved", count),
     }
-    own = {"meeting_id": _document_id, "is_pending": _is_pending}
+    own = {"meeting_id": _as_it_is, "is_pending": _is_pending}
     return DocumentCollection("meetingsCollection", RAW_MEETINGS, own, fields, tolerated)
 
 
-def _column(documents: Sequence[Document], field: _Field, problems: dict[Problem, None]) -> list[object]:
+def _column(documents: Sequence[Document], field: Field, problems: list[tuple[int, Problem]]) -> list[object]:
+    """A column's values; adds the problems, each with the number of its document."""
     name, take, absent = field.name, field.take, field.absent
     found = [document.data.get(name) for document in documents]
     try:
@@ -250,12 +287,12 @@ def _column(documents: Sequence[Document], field: _Field, problems: dict[Problem
     except UnusableError:
         pass  # Rare: once more, now to find which and why.
     values: list[object] = []
-    for document, value in zip(documents, found, strict=True):
+    for number, (document, value) in enumerate(zip(documents, found, strict=True)):
         try:
             values.append(absent if value is None else take(value))
         except UnusableError as unusable:
             values.append(unusable.instead)
-            problems[Problem(document.id, name, unusable.reason)] = None
+            problems.append((number, Problem(document.id, name, unusable.reason)))
     return values
 
 
@@ -283,9 +320,9 @@ def _refuse_too_many(collection: DocumentCollection, problems: Sequence[Problem]
     )
 
 
-def _document_id(document: Document) -> str:
-    return document.id
+def _as_it_is(ids: pa.Array) -> pa.Array:
+    return ids
 
 
-def _is_pending(document: Document) -> bool:
-    return document.id.startswith("pending")
+def _is_pending(ids: pa.Array) -> pa.Array:
+    return pc.starts_with(ids, "pending")

@@ -12,7 +12,7 @@ from calback_assets.errors import SourceError
 from calback_assets.settings import Settings
 from calback_assets.sources.data_folder import named, refuse_two, sound_entries
 from calback_assets.sources.firestore.documents import DocumentCollection, FirestoreSource, Snapshot
-from calback_assets.sources.firestore.forms import collection_of, documents_of
+from calback_assets.sources.firestore.forms import collection_of, rows_of
 
 _SUFFIXES = tuple(f"{ending}{packed}" for ending in (".jsonl", ".json", ".ndjson") for packed in ("", ".gz"))
 _OF_THE_EXTENSION = tuple(f"{table}{suffix}" for table in ("_raw_changelog", "_raw_latest") for suffix in _SUFFIXES)
@@ -71,8 +71,8 @@ class FirestoreFiles(FirestoreSource):
         found = {}
         for table in tables:
             path, declared = self._path(table), self._collections[table]
-            documents = documents_of(path, declared, self._max_line_bytes) if path.exists() else ()
-            found[table] = declared.snapshot(documents, _modified_at(path))
+            rows = rows_of(path, declared, self._max_line_bytes) if path.exists() else ()
+            found[table] = declared.joined(rows, _modified_at(path))
         return found
 
     def _path(self, table: str) -> Path:

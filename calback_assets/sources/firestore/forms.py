@@ -1,4 +1,4 @@
-"""The forms in which tools write the documents of a collection into a file, each as documents.
+"""The forms in which tools write the documents of a collection into a file, each as documents or at once as rows.
 
 What tells a form and what its objects mean belongs here. How objects stand in a file is for `json_files` to know, what
 a document's fields become for `documents`.
@@ -6,16 +6,18 @@ a document's fields become for `documents`.
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
 from calback_assets.errors import SourceError
 from calback_assets.sources.firestore.changes import Change, change_in, latest_of
-from calback_assets.sources.firestore.documents import Document, DocumentCollection, collection_in
+from calback_assets.sources.firestore.clean import rows_of_lines
+from calback_assets.sources.firestore.documents import Document, DocumentCollection, Rows, collection_in
 from calback_assets.sources.firestore.schemaless import Foreign, UnusableError, string, timestamp
-from calback_assets.sources.json_files import objects_of
-from calback_assets.sources.json_lines import line_error
+from calback_assets.sources.json_files import is_in_lines, objects_of
+from calback_assets.sources.json_lines import line_error, numbered_lines, objects_in
 
 _Object: TypeAlias = Mapping[str, object]
 _Numbered: TypeAlias = Iterable[tuple[int, _Object]]
@@ -36,8 +38,8 @@ class _Form:
         return any(mark in found for mark in self.marks)
 
 
-def documents_of(path: Path, collection: DocumentCollection, max_bytes: int) -> Iterator[Document]:
-    """The documents of a file, whose first object tells the form of all.
+def rows_of(path: Path, collection: DocumentCollection, max_bytes: int) -> Iterator[Rows]:
+    """The rows of a file's documents, whose first object tells the form of all.
 
     Args:
         path: of the file.
@@ -52,7 +54,18 @@ def documents_of(path: Path, collection: DocumentCollection, max_bytes: int) -> 
     if first is None:
         return iter(())
     form = _form_of(first[1]) if first[1] else _REST_PAGES  # As Firestore lists a collection without documents.
-    return form.documents(path, chain([first], objects), collection)
+    if form is _PLAIN and is_in_lines(path):
+        return rows_of_lines(numbered_lines(path, max_bytes), collection, partial(documents_in, path, collection))
+    return collection.rows(form.documents(path, chain([first], objects), collection))
+
+
+def documents_in(path: Path, collection: DocumentCollection, lines: Iterable[tuple[int, bytes]]) -> Iterator[Document]:
+    """The documents `{"id", "create_time", "update_time", "data"}` in lines of a file.
+
+    Raises:
+        SourceError: a line that is no document.
+    """
+    return _of_plain(path, objects_in(path, lines, half_characters=True), collection)
 
 
 def collection_of(path: Path, max_bytes: int) -> str | None:

@@ -80,6 +80,7 @@ class BigQuerySession(Session):
     """One client and one dataset."""
 
     failures = FAILURES
+    faults_of_data = (exceptions.BadRequest,)
     at_once = AtOnce(_DAYS_AT_ONCE)
 
     def __init__(

@@ -65,6 +65,7 @@ class DuckDBSession(Session):
     """One open connection to the file."""
 
     failures = (duckdb.Error,)
+    faults_of_data = (duckdb.DataError, duckdb.InvalidInputException, duckdb.OutOfMemoryException)
 
     def __init__(
         self,

@@ -102,7 +102,7 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
 def test_calback_alone_prints_its_help() -> None:
     result = calback()
     assert result.exit_code == 0
-    assert set(main.commands) == {"sample", "run", "show", "erase", "doctor", "ui"}
+    assert set(main.commands) == {"sample", "run", "show", "erase", "report", "doctor", "ui"}
     assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
 
 
@@ -239,6 +239,13 @@ def test_a_run_ends_with_the_last_days_and_what_to_open_next(world: World) -> No
     assert shown == [tuple(str(cell) for cell in row) for row in expected]
     assert len(shown) == 5
     assert world.first_run.stdout.endswith("Next: make ui opens Dagit on it; or calback show daily_active_users\n")
+
+
+def test_a_run_that_made_the_report_ends_with_its_sentences_and_its_page(world: World) -> None:
+    first, second, third, page, _ = world.first_run.stdout.splitlines()[-5:]
+    assert [first[:3], second[:3], third[:3]] == ["1. ", "2. ", "3. "]
+    assert page == f"Report: {world.warehouse.parent / 'report' / 'insight.en.html'}"
+    assert Path(page.removeprefix("Report: ")).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_the_progress_of_a_run_ends_at_its_total(world: World) -> None:
@@ -647,7 +654,7 @@ def test_the_version_is_that_of_the_package() -> None:
     assert (result.exit_code, result.output) == (0, f"calback {importlib.metadata.version('calback-assets')}\n")
 
 
-@pytest.mark.parametrize("table", GRAPH)
+@pytest.mark.parametrize("table", TABLES)
 @pytest.mark.usefixtures("world")
 def test_every_table_can_be_shown(table: str) -> None:
     result = calback("show", table, "--limit", "1")

@@ -153,6 +153,7 @@ class _Counter(logging.Handler):
         self.expected: set[tuple[str, date | None]] = {
             (table.name, day) for table in self._tables for day in (days if table.is_partitioned else [None])
         }
+        self.expected |= {(key.path[-1], None) for key in assets if key.path[-1] not in TABLES}
         checked = {check.table.name for check in CHECKS}
         self.expected |= {(table.name + STEP_SUFFIX, None) for table in self._tables if table.name in checked}
         self._written: dict[str, list[date]] = {}

@@ -37,7 +37,6 @@ GRAPH = {
     "frequent_user_behaviour": Node(
         "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
     ),
-    "first_week_lift": Node("insight", "sql", {"first_week_features"}, is_daily=False),
     "return_model": Node("insight", "sql", {"first_week_features"}, is_daily=False),
     "return_propensity": Node("insight", "python", {"first_week", "return_model"}),
     "insight_report": Node(

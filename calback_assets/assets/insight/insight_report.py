@@ -11,6 +11,7 @@ from calback_assets.assets.insight.pages import write_pages
 from calback_assets.assets.owners import OWNERS
 from calback_assets.report.findings import TABLES, Insight, columns_of
 from calback_assets.report.page import Report, reports_of
+from calback_assets.warehouse.warehouse import progress
 
 INSIGHT_REPORT = "insight_report"
 SENTENCES = ("who_keeps_coming_back", "what_goes_with_coming_back", "can_the_first_week_tell")
@@ -47,7 +48,9 @@ def insight_report_asset(folder: Path) -> AssetsDefinition:
                 models=return_model,
             )
         )
-        return MaterializeResult(metadata=_metadata(reports, write_pages(reports, folder)))
+        pages = write_pages(reports, folder)
+        progress.info("%s: written", INSIGHT_REPORT, extra={"table": INSIGHT_REPORT, "day": None})
+        return MaterializeResult(metadata=_metadata(reports, pages))
 
     return insight_report
 

@@ -38,7 +38,7 @@ def take_daily_active_users(page: Page, address: str) -> None:
 
 def take_report(page: Page) -> None:
     """The top of the report: the answer."""
-    page.set_viewport_size({"width": 1060, "height": 1130})
+    page.set_viewport_size({"width": 900, "height": 690})
     page.goto((DOCS.parent / "data" / "report" / "insight.en.html").as_uri())
     save(page, "insight_report.png")
 

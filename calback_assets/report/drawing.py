@@ -129,7 +129,11 @@ def in_variables(svg: str) -> str:
 def on_its_own(svg: str) -> str:
     """The picture as a file of its own, on white, for where there is no page."""
     background = f'<rect width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
-    return svg.replace("<defs>", f"{background}<defs>", 1).replace("<svg ", '<svg font-family="sans-serif" ', 1)
+    # Without a size of its own, an image of it would be as small as browsers make those.
+    opening = re.sub(
+        r'viewBox="0 0 (\S+) (\S+)"', r'\g<0> width="\1pt" height="\2pt" font-family="sans-serif"', svg, count=1
+    )
+    return opening.replace("<defs>", f"{background}<defs>", 1)
 
 
 def variables(colours: Mapping[str, str]) -> str:

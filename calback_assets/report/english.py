@@ -103,10 +103,7 @@ LABELS = Labels(
     average_precision="Average precision (95% interval)",
     brier="Brier score (95% interval)",
     slope="Calibration slope (1 is right)",
-    learned="Learned from",
-    judged="Judged on",
     version="Version",
-    verdict="Verdict",
     feature="Of the first week",
     auc_lost="AUC lost without it",
     group="Group",
@@ -130,7 +127,6 @@ LABELS = Labels(
     newest="The last 30 days",
     month_earlier="The 30 days before",
     perfect="chance given = share that came back",
-    baseline="all people",
     retention_title="How many of each week’s new people come back, by weeks since they joined",
     retention_text="A row is a week of joining, a column a week since. The darker, the more came back. Hatched cells "
     "are "

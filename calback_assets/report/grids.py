@@ -163,7 +163,11 @@ def months_grid(found: FirstWeek, words: Words) -> Grid:
     for name, lifts in found.by_month.items():
         by_period = {lift.period: lift for lift in lifts}
         rows.append((words.behaviour(name), *(cell(by_period.get(month)) for month in months)))
-    return Grid(labels.months_title, (labels.behaviour, *(f"{labels.month} {month}" for month in months)), rows)
+    return Grid(
+        f"{labels.months_title} {labels.months_text}",
+        (labels.behaviour, *(f"{labels.month} {month}" for month in months)),
+        rows,
+    )
 
 
 def deciles_grid(best: Judged, words: Words) -> Grid:
@@ -200,7 +204,11 @@ def groups_grid(best: Judged, words: Words) -> Grid:
         else (words.group(name), words.count(people), NONE, labels.too_few)
         for name, people, share, score in best.worst_served[:_SHOWN]
     ]
-    return Grid(labels.groups_title, (labels.group, labels.people, labels.mean_chance, labels.came_back), rows)
+    return Grid(
+        f"{labels.groups_title}. {labels.groups_text}",
+        (labels.group, labels.people, labels.mean_chance, labels.came_back),
+        rows,
+    )
 
 
 def models_grid(models: Sequence[Judged], words: Words) -> Grid:

@@ -91,10 +91,7 @@ LABELS = Labels(
     average_precision="평균 정밀도(95% 신뢰구간)",
     brier="브라이어 점수(95% 신뢰구간)",
     slope="보정 기울기(1이 정확)",
-    learned="학습 대상",
-    judged="평가 대상",
     version="버전",
-    verdict="판정",
     feature="첫 주의 특성",
     auc_lost="없을 때 줄어드는 AUC",
     group="집단",
@@ -114,7 +111,6 @@ LABELS = Labels(
     newest="최근 30일",
     month_earlier="그 전 30일",
     perfect="예측 확률 = 실제 재방문율",
-    baseline="전체",
     retention_title="매주 가입한 사람이 얼마나 다시 오는가(가입 후 주별)",
     retention_text="행은 가입한 주, 열은 가입 후 지난 주입니다. 진할수록 많이 다시 왔습니다. 빗금은 아직 모든 "
     "사람에게 지나지 않은 기간으로, 아무것도 뜻하지 않습니다.",

@@ -70,10 +70,7 @@ class Labels:
     average_precision: str
     brier: str
     slope: str
-    learned: str
-    judged: str
     version: str
-    verdict: str
     feature: str
     auc_lost: str
     group: str
@@ -93,7 +90,6 @@ class Labels:
     newest: str
     month_earlier: str
     perfect: str
-    baseline: str
 
     retention_title: str
     retention_text: str

@@ -30,7 +30,7 @@ def pages() -> dict[str, Page]:
 
 
 def test_the_figures_of_the_first_week_are_those_of_the_table(pages: dict[str, Page]) -> None:
-    words = LANGUAGES["en"].labels
+    words, korean = LANGUAGES["en"].labels, LANGUAGES["ko"].labels
     # 400 of 1,000 and 750 of 3,000: odds 2/3 and 1/3, and Woolf's interval by hand.
     assert pages["en"].row(words.forest_title, "made a meeting with others") == {
         words.behaviour: "made a meeting with others",
@@ -44,7 +44,7 @@ def test_the_figures_of_the_first_week_are_those_of_the_table(pages: dict[str, P
         words.could_be_seen: "1.25",
         words.e_value: "2.05 (1.55)",
     }
-    assert pages["ko"].row(LANGUAGES["ko"].labels.months_title, "다른 사람과 함께하는 모임 만들기") == {
+    assert pages["ko"].row(f"{korean.months_title} {korean.months_text}", "다른 사람과 함께하는 모임 만들기") == {
         "행동": "다른 사람과 함께하는 모임 만들기",
         "가입 월 2024-01": "2.20(1.70~2.90)",
         "가입 월 2024-02": "2.20(1.70~2.90)",

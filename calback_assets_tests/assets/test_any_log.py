@@ -6,6 +6,7 @@ Eighteen months as one `calback run`; every day is compared with plain sets.
 import random
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -67,3 +68,46 @@ def test_eighteen_months_of_another_products_log_give_right_numbers_for_every_da
         user: min(day for day in DAYS if user in activity[day]) for user in frozenset().union(*activity.values())
     }
     assert {row["user_id"]: row["event_date"] for row in platform.rows("user_first_seen")} == newcomers
+    check_insight(platform, activity, opens, newcomers)
+
+
+def check_insight(
+    platform: Platform,
+    activity: oracle.Activity,
+    opens: Mapping[date, Sequence[int | str]],
+    newcomers: Mapping[str, date],
+) -> None:
+    """Nobody has an account: people join with their first activity, once 30 days of the log are known."""
+    joined = {user: day for user, day in newcomers.items() if day >= FIRST + timedelta(days=30)}
+    rows = platform.rows("user_joined")
+    assert {row["user_id"]: row["event_date"] for row in rows} == joined
+    assert {row["basis"] for row in rows} == {"first_activity"}
+
+    weeks = {row["user_id"]: row for row in platform.rows("first_week")}
+    assert weeks.keys() == {user for user, day in joined.items() if day + timedelta(days=6) <= LAST}
+    for user, row in weeks.items():
+        days = [day for day in DAYS if 0 <= (day - joined[user]).days < 7 and user in activity[day]]
+        times = sum(str(opened) == user for day in days for opened in opens[day])
+        assert (row["active_days"], row["events"], row["app_opens"], row["platform"]) == (len(days), times, times, None)
+        assert row["behaviours"] == [{"behaviour": "app_open", "times": times, "days": len(days)}]
+    assert {row["user_id"]: row["outcome_active_days"] for row in platform.rows("first_week_features")} == {
+        user: sum(7 <= (day - joined[user]).days < 37 and user in activity[day] for day in DAYS)
+        for user, day in joined.items()
+        if day + timedelta(days=36) <= LAST
+    }
+
+    assert {row.pop("event_date"): row for row in platform.rows("user_lifecycle")} == oracle.flows(activity)
+    power: dict[date, dict[int, int]] = {day: {} for day in DAYS}
+    for row in platform.rows("power_curve"):
+        power[row["event_date"]][row["active_days"]] = row["users"]
+    assert power == oracle.power(activity)
+
+    # Of the last 400 days, which begin on a Sunday: that week is not whole.
+    recent = {user: day for user, day in joined.items() if day > LAST - timedelta(days=399)}
+    assert {
+        (row["cohort_week"], row["measure"], row["period"]): (row["cohort_size"], row["eligible"], row["retained"])
+        for row in platform.rows("retention_cohorts")
+    } == oracle.retention(recent, activity, LAST)
+    (compared,) = platform.rows("frequent_user_behaviour")
+    assert (compared["behaviour"], compared["as_of"]) == ("app_open", LAST)
+    assert compared["frequent_users"] == sum(days >= 3 for days, _ in oracle.frequent(activity)[LAST].values())

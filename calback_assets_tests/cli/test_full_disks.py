@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 import calback_assets
-from calback_assets.tables import TABLES
 from calback_assets_tests.cli.conftest import Undisturbed, environment
 from calback_assets_tests.cli.terminal import Terminal, moments, tables
+from calback_assets_tests.dagit.graph import GRAPH
 
 TIMES = 3
 ENOUGH = 2**26
@@ -75,7 +75,7 @@ def test_a_full_disk_of_the_warehouse_is_said_and_the_old_rows_stand(
             )
         disk(ENOUGH)
         stands = tables(warehouse)
-        assert {name: stands[name] for name in TABLES} == {name: undisturbed.tables[name] for name in TABLES}
+        assert {name: stands[name] for name in GRAPH} == {name: undisturbed.tables[name] for name in GRAPH}
         assert terminal.run("run").code == 0
         assert tables(warehouse) == undisturbed.tables
         shutil.rmtree(tmp_path / "home")

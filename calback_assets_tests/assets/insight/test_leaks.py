@@ -13,6 +13,7 @@ from calback_assets.assets.insight.first_week_features import ASSET as FEATURES
 from calback_assets.assets.sql_asset import SqlAsset
 from calback_assets.days import Stretch
 from calback_assets.sample.writer import write_sample
+from calback_assets.settings import SOURCES
 from calback_assets.tables.core import USER_BEHAVIOUR, USER_DAILY_ACTIVITY
 from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.io_manager import Calendar
@@ -24,6 +25,10 @@ from calback_assets_tests.warehouse.helpers import error_of
 FIRST, LAST = date(2024, 1, 1), date(2024, 2, 14)
 OUTCOMES = ("outcome_active_days", "returned", "frequent")
 DAYS = 45
+NEEDED = (
+    "device_identity", "unified_events", "user_daily_activity", "user_first_seen", "user_joined", "user_behaviour",
+    "first_week", "first_week_features", "retention_cohorts",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +36,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A sample of 45 days, built: nine days of people have a whole outcome window."""
     found = Platform(tmp_path_factory.mktemp("sample"), FIRST, LAST)
     write_sample(found.data, users=150, days=DAYS)
-    run = found.run(FIRST, LAST)
+    run = found.run(FIRST, LAST, *SOURCES, *NEEDED)
     assert run.success, error_of(run)
     return found
 

@@ -9,7 +9,6 @@ from functools import partial
 from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
-from calback_assets.assets.insight.return_propensity import return_propensity_asset
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
@@ -48,11 +47,7 @@ def build_defs(settings: Settings) -> Definitions:
         # Both have been beta since 2023 and are what ranges in one run and trailing windows need.
         for name in ("backfill_policy", "allow_nonexistent_upstream_partitions"):
             warnings.filterwarnings("ignore", f"Parameter `{name}`", BetaWarning)
-        assets = [
-            *raw_assets(partitions),
-            *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
-            return_propensity_asset(partitions),
-        ]
+        assets = [*raw_assets(partitions), *(declared.build(partitions, parameters) for declared in SQL_ASSETS)]
     partitioned = [built.key for built in assets if built.partitions_def is not None]
     without_days = [key for built in assets if built.partitions_def is None for key in built.keys]
     return Definitions(

@@ -38,6 +38,6 @@ GRAPH = {
         "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
     ),
     "return_model": Node("insight", "sql", {"first_week_features"}, is_daily=False),
-    "return_propensity": Node("insight", "python", {"first_week", "return_model"}),
+    "return_propensity": Node("insight", "sql", {"first_week", "return_model"}),
 }
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]

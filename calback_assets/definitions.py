@@ -10,7 +10,6 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.insight.insight_report import insight_report_asset
-from calback_assets.assets.insight.return_propensity import return_propensity_asset
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
@@ -52,7 +51,6 @@ def build_defs(settings: Settings) -> Definitions:
         assets = [
             *raw_assets(partitions),
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
-            return_propensity_asset(partitions),
             insight_report_asset(settings.report_dir),
         ]
     partitioned = [built.key for built in assets if built.partitions_def is not None]

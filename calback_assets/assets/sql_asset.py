@@ -37,8 +37,10 @@ class SqlAsset:
     """Other days of this same table that the query reads, before or after all that are written."""
     ripple: "Ripple | None" = None
     plot: Plot | None = None
-    refine: Callable[[pa.Table], pd.DataFrame] | None = None
-    """Of a table without days: the statistics between what the query finds and what the table holds."""
+    refine: Callable[..., pd.DataFrame | pa.Table] | None = None
+    """The statistics between what the query finds (`pa.Table`) and what the table holds."""
+    beside: Sequence[str] = ()
+    """Tables without days among those it reads, all rows of which `refine` is given as well (`pd.DataFrame`)."""
 
     @cached_property
     def model(self) -> Model:
@@ -63,7 +65,14 @@ class SqlAsset:
             ModelError: the query uses what not every engine can run.
         """
         ripple = self.ripple.model if self.ripple else None
-        query = Query(self.model, {name: settings[name] for name in self.parameters}, ripple, self.plot, self.refine)
+        query = Query(
+            self.model,
+            {name: settings[name] for name in self.parameters},
+            ripple,
+            self.plot,
+            self.refine,
+            [TABLES[name] for name in self.beside],
+        )
         is_daily = self.table.is_partitioned
 
         @asset(

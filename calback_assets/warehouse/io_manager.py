@@ -178,11 +178,14 @@ class _Write:
         template = self._session.template(query.model)
         ripple = self._session.template(query.ripple) if query.ripple else None
 
-        def statement(stretch: Stretch) -> AbstractContextManager[Statement]:
+        @contextmanager
+        def statement(stretch: Stretch) -> Iterator[Statement]:
             filled = template.fill({**query.parameters, **self._calendar.parameters(query.model, stretch)})
-            if query.ripple is None or ripple is None:
-                return nullcontext(Statement(filled))
-            return nullcontext(Statement(filled, ripple.fill(self._calendar.parameters(query.ripple, stretch))))
+            rippling = None
+            if query.ripple and ripple:
+                rippling = ripple.fill(self._calendar.parameters(query.ripple, stretch))
+            with self._rows_of(query, filled) as sql:
+                yield Statement(sql, rippling, shown=filled)
 
         self._replace_days(statement, self._rows_read(query.model), follow_stale=True)
 
@@ -191,13 +194,25 @@ class _Write:
         stretch = self._newest(query.model)
         calendar = replace(self._calendar, first=stretch.first)
         parameters = {**query.parameters, **calendar.parameters(query.model, Stretch.on(stretch.last))}
-        sql = self._session.template(query.model).fill(parameters)
+        filled = self._session.template(query.model).fill(parameters)
         self._facts[None] = {"data_from": str(stretch.first), "data_to": str(stretch.last)}
-        if query.refine:
-            self._rows(query.refine(self._session.arrow(sql)), sql=sql)
+        with self._rows_of(query, filled) as sql:
+            self._session.check_query(self._table, sql)
+            written = self._session.replace_snapshot(self._table, sql, self._context.run_id)
+        self._written.append(replace(written, sql=filled))
+
+    @contextmanager
+    def _rows_of(self, query: Query, filled: str) -> Iterator[str]:
+        """The statement that selects the rows: the query itself, or what Python makes of what it finds."""
+        if query.refine is None:
+            yield filled
             return
-        self._session.check_query(self._table, sql)
-        self._written.append(self._session.replace_snapshot(self._table, sql, self._context.run_id))
+        beside = [self._session.read(TableRef(table, None, None)).to_pandas() for table in query.beside]
+        conformed = ConformedRows(query.refine(self._session.arrow(filled), *beside), self._table)
+        for _ in conformed.slices():
+            pass  # What breaks the contract is found here, and not by an engine that would quote it.
+        with self._session.incoming(conformed, self._context.run_id) as name:
+            yield f"SELECT * FROM {name}"
 
     def _newest(self, model: Model) -> Stretch:
         """The last days in a row on which all that the model reads has been written.
@@ -247,15 +262,14 @@ class _Write:
 
         self._replace_days(statement, files.rows, follow_stale=False)
 
-    def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None, sql: str | None = None) -> None:
+    def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
         run_id = self._context.run_id
         conformed = ConformedRows(rows, self._table)
         self._refuse(conformed)
         with self._session.incoming(conformed, run_id) as name:
             if not self._table.is_partitioned:
-                incoming = f"SELECT * FROM {name}"
-                written = self._session.replace_snapshot(self._table, incoming, run_id, max_lost_share)
-                self._written.append(replace(written, sql=sql or written.sql))
+                sql = f"SELECT * FROM {name}"
+                self._written.append(self._session.replace_snapshot(self._table, sql, run_id, max_lost_share))
                 return
 
             def statement(stretch: Stretch) -> AbstractContextManager[Statement]:
@@ -329,7 +343,8 @@ class _Write:
         with statement(stretch) as replacement:
             if not self._written:
                 self._session.check_query(self._table, replacement.sql)
-            self._written.append(self._session.replace_days(self._table, stretch, replacement, self._context.run_id))
+            written = self._session.replace_days(self._table, stretch, replacement, self._context.run_id)
+        self._written.append(replace(written, sql=replacement.shown or written.sql))
         return replacement.ripple is not None
 
     def _of_day(self, error: Exception, day: date) -> CalbackError:

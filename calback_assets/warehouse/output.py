@@ -51,8 +51,10 @@ class Query:
     ripple: Model | None = None
     """Names the other days of the same table (`event_date`) whose rows change when a day is replaced."""
     plot: Plot | None = None
-    refine: Callable[[pa.Table], pd.DataFrame] | None = None
-    """Of a table without days: from what the query found to the table's rows."""
+    refine: Callable[..., pd.DataFrame | pa.Table] | None = None
+    """From what the query found (`pa.Table`), and all rows of the tables `beside` it, to the table's rows."""
+    beside: Sequence[Table] = ()
+    """Tables without days."""
 
 
 @dataclass(frozen=True)

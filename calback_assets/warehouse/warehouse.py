@@ -100,6 +100,8 @@ class Statement:
     """How many rows it must yield of a day; else nothing is replaced."""
     is_from_outside: bool = False
     """True for a source's rows, in which people may be who were erased here; what is derived from tables has none."""
+    shown: str | None = None
+    """What a person is shown in its place, where rows have gone through Python."""
 
 
 @dataclass(frozen=True)

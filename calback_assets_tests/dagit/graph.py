@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from calback_assets.tables import TABLES
+
 
 @dataclass(frozen=True)
 class Node:
@@ -38,7 +40,7 @@ GRAPH = {
         "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
     ),
     "return_model": Node("insight", "sql", {"first_week_features"}, is_daily=False),
-    "return_propensity": Node("insight", "python", {"first_week", "return_model"}),
+    "return_propensity": Node("insight", "sql", {"first_week", "return_model"}),
     "insight_report": Node(
         "insight",
         "python",
@@ -54,3 +56,5 @@ GRAPH = {
     ),
 }
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]
+TABLES_OF_IT = [name for name in GRAPH if name in TABLES]
+"""Those that are tables: the report is pages."""

@@ -18,6 +18,8 @@ EVENTS = """{ assetOrError(assetKey: {path: ["raw_access_log"]}) { ... on Asset 
 def test_the_lineage_shows_every_asset_once_the_groups_are_opened(morning: Morning, page: Page) -> None:
     groups = sorted({node.group for node in GRAPH.values()})
     expanded = "%2C".join(f"global%40global%3A{group}" for group in groups)
+    # Dagit draws what fits.
+    page.set_viewport_size({"width": 3200, "height": 2400})
     page.goto(f"{morning.dagit.address}/asset-groups?expanded={expanded}")
     for name in GRAPH:
         # Dagit cuts a long name short in its middle.

@@ -3,6 +3,7 @@
 Only what the tests of both warehouses share belongs here.
 """
 
+import warnings
 from datetime import timedelta
 from functools import cached_property
 
@@ -12,6 +13,7 @@ import pyarrow.compute as pc
 from dagster import (
     AssetsDefinition,
     BackfillPolicy,
+    BetaWarning,
     DagsterInstance,
     DailyPartitionsDefinition,
     ExecuteInProcessResult,
@@ -19,8 +21,7 @@ from dagster import (
     materialize,
 )
 
-from calback_assets.assets.insight.return_model import ASSET
-from calback_assets.assets.insight.return_propensity import return_propensity_asset
+from calback_assets.assets.insight import return_model, return_propensity
 from calback_assets.checks.drift import build_drift_check
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG, daily_partitions
 from calback_assets.tables.insight import FIRST_WEEK, FIRST_WEEK_FEATURES, RETURN_MODEL, RETURN_PROPENSITY
@@ -45,13 +46,15 @@ class World:
         seventh = pc.add(everybody["joined_on"], pa.scalar(timedelta(days=6))).cast(pa.date32())
         self.weeks = everybody.set_column(0, "event_date", seventh).select(FIRST_WEEK.column_names)
         partitions = daily_partitions(BEGIN, LAST, "Asia/Seoul")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Parameter `allow_nonexistent_upstream_partitions`", BetaWarning)
+            built = [declared.ASSET.build(partitions, {}) for declared in (return_model, return_propensity)]
         with DagsterInstance.ephemeral() as instance:
             self.result: ExecuteInProcessResult = materialize(
                 [
                     _given(FIRST_WEEK.name, self.weeks, partitions),
                     _given(FIRST_WEEK_FEATURES.name, features, partitions),
-                    ASSET.build(partitions, {}),
-                    return_propensity_asset(partitions),
+                    *built,
                     build_drift_check(),
                 ],
                 instance=instance,

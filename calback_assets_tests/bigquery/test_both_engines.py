@@ -32,7 +32,7 @@ from calback_assets.warehouse.bigquery.jobs import Jobs
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets_tests.assets.worlds import Platform, build_defs, contents
 from calback_assets_tests.bigquery.emulator import Client, Emulator, client
-from calback_assets_tests.dagit.graph import TABLES_OF_IT
+from calback_assets_tests.dagit.graph import STORED
 from calback_assets_tests.firestore.files import load_folder
 from calback_assets_tests.firestore.server import Firestore
 from calback_assets_tests.warehouse.helpers import Row, error_of
@@ -44,7 +44,7 @@ PROJECT, LOCATION = "both-engines", "asia-northeast3"
 EXPORT, LOG, DOCUMENTS = "analytics_1", "access_log.opens", "firestore_export"
 DAYS = 14
 FIRST, LAST = date(2024, 1, 1), date(2024, 1, DAYS)
-BUILT = [TABLES[name] for name in TABLES_OF_IT]
+BUILT = [TABLES[name] for name in STORED]
 
 _KINDS = {
     pa.int64(): "INT64",

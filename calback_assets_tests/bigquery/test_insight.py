@@ -14,13 +14,13 @@ from calback_assets_tests.assets.worlds import Platform
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.bigquery.test_both_engines import comparable, stored
 from calback_assets_tests.bigquery.worlds import World, beside_bigquery
-from calback_assets_tests.dagit.graph import GRAPH, TABLES_OF_IT
+from calback_assets_tests.dagit.graph import GRAPH, STORED
 from calback_assets_tests.warehouse.helpers import error_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 2, 29)
-INSIGHT = [name for name in TABLES_OF_IT if GRAPH[name].group == "insight"]
+INSIGHT = [name for name in STORED if GRAPH[name].group == "insight"]
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 
 from calback_assets.tables import TABLES
-from calback_assets_tests.dagit.graph import TABLES_OF_IT
+from calback_assets_tests.dagit.graph import STORED
 
 CTRL_C = b"\x03"
 _PROMPT = b"$ calback\n"
@@ -157,7 +157,7 @@ def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
     """All rows of a warehouse, and which days it knows, apart from when and by which run they were written."""
     found = {}
     with duckdb.connect(str(path), read_only=True) as connection:
-        for table in (TABLES[name] for name in TABLES_OF_IT):
+        for table in (TABLES[name] for name in STORED):
             columns = ", ".join(f'"{column.name}"' for column in table.columns if not column.wall_clock)
             found[table.name] = connection.execute(
                 f"SELECT {columns} FROM calback.{table.name} ORDER BY ALL"

@@ -12,7 +12,7 @@ import pytest
 import calback_assets
 from calback_assets_tests.cli.conftest import Undisturbed, environment
 from calback_assets_tests.cli.terminal import Terminal, moments, tables
-from calback_assets_tests.dagit.graph import TABLES_OF_IT
+from calback_assets_tests.dagit.graph import STORED
 
 TIMES = 3
 ENOUGH = 2**26
@@ -75,9 +75,7 @@ def test_a_full_disk_of_the_warehouse_is_said_and_the_old_rows_stand(
             )
         disk(ENOUGH)
         stands = tables(warehouse)
-        assert {name: stands[name] for name in TABLES_OF_IT} == {
-            name: undisturbed.tables[name] for name in TABLES_OF_IT
-        }
+        assert {name: stands[name] for name in STORED} == {name: undisturbed.tables[name] for name in STORED}
         assert terminal.run("run").code == 0
         assert tables(warehouse) == undisturbed.tables
         shutil.rmtree(tmp_path / "home")

@@ -56,5 +56,5 @@ GRAPH = {
     ),
 }
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]
-TABLES_OF_IT = [name for name in GRAPH if name in TABLES]
+STORED = [name for name in GRAPH if name in TABLES]
 """Those that are tables: the report is pages."""

@@ -52,6 +52,9 @@ def closing_table(session: Session, last: date) -> None:
 
 def _print(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
     console = Console(markup=False)  # Data may hold square brackets.
+    if not rows:
+        console.print(f"{title} has no rows; its columns are {', '.join(columns)}")
+        return
     grid = Grid(title=title, title_justify="left")
     for name in columns:
         grid.add_column(name, justify="right" if any(_is_number(row[name]) for row in rows) else "left", no_wrap=True)

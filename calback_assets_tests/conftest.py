@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from xdist.remote import Producer
 
 from calback_assets_tests.turns import Scheduling, longest_first
 
@@ -58,9 +59,9 @@ def _is_gcp(config: pytest.Config) -> bool:
     return config.option.markexpr == "gcp"
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Scheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling:
     """What stays together stays on one worker."""
-    return Scheduling(config)
+    return Scheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

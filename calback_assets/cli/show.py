@@ -53,7 +53,7 @@ def closing_table(session: Session, last: date) -> None:
 def _print(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> None:
     console = Console(markup=False)  # Data may hold square brackets.
     if not rows:
-        console.print(f"{title} has no rows; its columns are {', '.join(columns)}")
+        console.print(f"{title} has no rows; its columns are {', '.join(columns)}", soft_wrap=True)
         return
     grid = Grid(title=title, title_justify="left")
     for name in columns:
@@ -64,8 +64,6 @@ def _print(title: str, rows: Sequence[Mapping[str, object]], columns: Sequence[s
     if console.measure(grid, options=unbounded).maximum <= console.width:
         console.print(grid)
         return
-    if not rows:
-        console.print(f"{title} has no rows; its columns: {', '.join(columns)}", soft_wrap=True)
     # Too wide for the terminal: one record below the other.
     for number, row in enumerate(rows, start=1):
         record = Grid(title=f"{title}, row {number}", title_justify="left", show_header=False)

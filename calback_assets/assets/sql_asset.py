@@ -45,7 +45,7 @@ class SqlAsset:
     @cached_property
     def model(self) -> Model:
         """The parsed and checked query."""
-        upstream = {name: Input(TABLES[name], reach) for name, reach in self.reads.items()}
+        upstream = {name: Input(TABLES[name], self.reads[name]) for name in self.reads if name not in self.beside}
         return Model(self.sql, upstream | {name: Input(self.table, reach) for name, reach in self.own_days.items()})
 
     @property
@@ -58,21 +58,28 @@ class SqlAsset:
                 digest.update(module.read_bytes())
         return digest.hexdigest()[:12]
 
+    def query(self, settings: Mapping[str, Parameter]) -> Query:
+        """What the asset hands to the I/O manager.
+
+        Raises:
+            ModelError: the query uses what not every engine can run.
+        """
+        return Query(
+            self.model,
+            {name: settings[name] for name in self.parameters},
+            self.ripple.model if self.ripple else None,
+            self.plot,
+            self.refine,
+            [TABLES[name] for name in self.beside],
+        )
+
     def build(self, partitions: DailyPartitionsDefinition, settings: Mapping[str, Parameter]) -> AssetsDefinition:
         """The Dagster asset.
 
         Raises:
             ModelError: the query uses what not every engine can run.
         """
-        ripple = self.ripple.model if self.ripple else None
-        query = Query(
-            self.model,
-            {name: settings[name] for name in self.parameters},
-            ripple,
-            self.plot,
-            self.refine,
-            [TABLES[name] for name in self.beside],
-        )
+        query = self.query(settings)
         is_daily = self.table.is_partitioned
 
         @asset(

@@ -60,7 +60,7 @@ def test_a_wrong_line_is_named_and_the_day_stands(world: World) -> None:
         path.write_bytes(content)
     assert error_of(refused) == (
         f"SourceError: {wrong}, line 1: event_timestamp is not an INT64. Correct or remove the line, or export the "
-        "file again."
+        "file again; the day that broke is 2024-01-02"
     )
     assert comparable(stored(world.client, RAW_EVENTS), RAW_EVENTS) == before
     assert [name for name in world.tables() if name.startswith("staging_")] == []

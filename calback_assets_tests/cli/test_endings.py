@@ -16,12 +16,13 @@ from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 from calback_assets.tables.core import DEVICE_IDENTITY
 from calback_assets_tests.cli.conftest import Undisturbed, environment
 from calback_assets_tests.cli.terminal import CTRL_C, Ended, Press, Terminal, moments, tables
+from calback_assets_tests.dagit.graph import STORED
 
 TIMES = 4
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
-FINISHED = "Next: make ui, then http://127.0.0.1:3000; or calback show daily_active_users"
+FINISHED = "Next: make ui opens Dagit on it; or calback show daily_active_users"
 DAYS = r"2024-01-0\d( to 2024-01-0\d)? of \w+"
-WRITTEN = rf"nothing|{DAYS}|\d+ of 10 tables( and {DAYS})?"
+WRITTEN = rf"nothing|{DAYS}|\d+ of {len(STORED)} tables( and {DAYS})?"
 SENTENCE = re.compile(rf"interrupted; (nothing was begun|written: ({WRITTEN}); run the same command again to finish)")
 
 

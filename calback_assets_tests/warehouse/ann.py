@@ -219,6 +219,7 @@ STALE = {
     "user_joined": [DAY],
     "user_lifecycle": [DAY],
     "power_curve": [DAY],
+    "return_propensity": [DAY],
 }
 """The days that are stale then, of those that are stored."""
 

@@ -114,7 +114,7 @@ def test_the_sample(world: Path) -> None:
     result = doctor()
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[:9] == [
+    assert lines[:10] == [
         "ok: settings: CALBACK_DEPLOYMENT = local (default)",
         "ok: settings: CALBACK_WAREHOUSE = duckdb (preset)",
         "ok: settings: CALBACK_DOCUMENTS = files (preset)",
@@ -122,6 +122,7 @@ def test_the_sample(world: Path) -> None:
         "ok: settings: CALBACK_ACCESS_LOG = files (preset)",
         "ok: settings: CALBACK_DATA_DIR = data/sample (default)",
         "ok: settings: CALBACK_DUCKDB_PATH = data/warehouse.duckdb (default)",
+        "ok: settings: CALBACK_REPORT_DIR = data/report (default)",
         "ok: settings: CALBACK_START_DATE = 2024-01-01 (manifest.json)",
         "ok: settings: CALBACK_END_DATE = 2024-01-05 (manifest.json)",
     ]

@@ -118,7 +118,9 @@ def test_one_partition_of_one_asset_is_materialized_through_dagit(morning: Morni
 
 
 def test_a_backfill_of_a_range_is_one_run(morning: Morning) -> None:
-    params = {"assetSelection": keys(DAILY), "partitionNames": text(morning.days[:3])}
+    # Of what other days read as well, Dagster makes a later run, which also has those days.
+    selected = keys(["raw_events", "raw_access_log", "device_identity"])
+    params = {"assetSelection": selected, "partitionNames": text(morning.days[:3])}
     launched = morning.dagit.ask(BACKFILL, params=params)["launchPartitionBackfill"]
     assert launched["__typename"] == "LaunchBackfillSuccess", launched
     filters = {"tags": [{"key": "dagster/backfill", "value": launched["backfillId"]}]}

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l] [--quick]`."""
 
 import argparse
 import sys
@@ -14,6 +14,7 @@ from benchmarks import (
     firestore_snapshot,
     first_week_lift,
     history,
+    insight,
     one_day,
     return_model,
     rewrite,
@@ -34,6 +35,7 @@ _QUESTIONS: dict[str, ModuleType] = {
     "i": bigquery_export,
     "j": first_week_lift,
     "k": return_model,
+    "l": insight,
 }
 
 
@@ -41,7 +43,7 @@ def main() -> None:
     """Answer the questions asked, all of them by default, and publish what was measured at full size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h, i, j, k; all of them by default"
+        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h, i, j, k, l; all of them by default"
     )
     parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
     asked = parser.parse_args()

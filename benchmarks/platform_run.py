@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
-from dagster import DagsterInstance
+from dagster import AssetKey, DagsterInstance
 
 import calback_assets
 from benchmarks.harness import Work
@@ -44,7 +44,7 @@ def instance(folder: Path) -> DagsterInstance:
     return DagsterInstance.from_config(str(home))
 
 
-def daily_job(data: str, folder: str, data_first: str, first: str, last: str) -> Work:
+def daily_job(data: str, folder: str, data_first: str, first: str, last: str, selected: str = "") -> Work:
     """One run of the daily job, all assets and checks, over the days `first` to `last`.
 
     Args:
@@ -53,6 +53,7 @@ def daily_job(data: str, folder: str, data_first: str, first: str, last: str) ->
         data_first: first day of the data set.
         first: first day of the run.
         last: last day of the run and of the data set.
+        selected: the one asset that is run; empty for all.
     """
     # The module ends in definitions made from the environment; these are not the ones that run.
     os.environ["CALBACK_START_DATE"] = data_first
@@ -69,7 +70,8 @@ def daily_job(data: str, folder: str, data_first: str, first: str, last: str) ->
     records = instance(Path(folder))
 
     def work() -> None:
-        result = job.execute_in_process(instance=records, tags=range_tags(first, last))
+        assets = [AssetKey(selected)] if selected else None
+        result = job.execute_in_process(instance=records, tags=range_tags(first, last), asset_selection=assets)
         assert result.success
 
     return work

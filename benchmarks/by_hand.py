@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from benchmarks.harness import Work
-from benchmarks.platform_run import SCHEMA, WAREHOUSE
+from benchmarks.platform_run import SCHEMA, TO_METRICS, WAREHOUSE
 from benchmarks.workload import TIMEZONE
 from calback_assets.days import Stretch
 from calback_assets.settings import DEVELOPMENT_KEY
@@ -38,7 +38,7 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
     def queries(day: date) -> Iterator[tuple[str, str]]:
         yield "raw_events", ga4.read(Stretch.on(day)).sql
         yield "raw_access_log", access_log.read(Stretch.on(day)).sql
-        for declared in SQL_ASSETS:
+        for declared in (declared for declared in SQL_ASSETS if declared.table.name in TO_METRICS):
             filled = declared.model.duckdb_template.fill(
                 {**thresholds, **calendar.parameters(declared.model, Stretch.on(day))}
             )

@@ -20,6 +20,11 @@ from calback_assets.tables import TABLES
 WAREHOUSE = "warehouse.duckdb"
 """The file that every contestant leaves in its folder."""
 SCHEMA = "calback"
+TO_METRICS = (
+    "raw_users", "raw_meetings", "raw_events", "raw_access_log", "device_identity", "unified_events",
+    "user_daily_activity", "user_first_seen", "daily_active_users", "frequent_users",
+)  # fmt: skip
+"""The way from raw data to metrics, which the peers go as well."""
 
 
 def settings(data: Path, folder: Path, first: date, last: date) -> Settings:
@@ -44,8 +49,10 @@ def instance(folder: Path) -> DagsterInstance:
     return DagsterInstance.from_config(str(home))
 
 
-def daily_job(data: str, folder: str, data_first: str, first: str, last: str, selected: str = "") -> Work:
-    """One run of the daily job, all assets and checks, over the days `first` to `last`.
+def daily_job(
+    data: str, folder: str, data_first: str, first: str, last: str, selected: str = ",".join(TO_METRICS)
+) -> Work:
+    """One run of the daily job, with the checks of its assets, over the days `first` to `last`.
 
     Args:
         data: folder of the exports.
@@ -53,7 +60,7 @@ def daily_job(data: str, folder: str, data_first: str, first: str, last: str, se
         data_first: first day of the data set.
         first: first day of the run.
         last: last day of the run and of the data set.
-        selected: the one asset that is run; empty for all.
+        selected: the assets, with commas between.
     """
     # The module ends in definitions made from the environment; these are not the ones that run.
     os.environ["CALBACK_START_DATE"] = data_first
@@ -70,7 +77,7 @@ def daily_job(data: str, folder: str, data_first: str, first: str, last: str, se
     records = instance(Path(folder))
 
     def work() -> None:
-        assets = [AssetKey(selected)] if selected else None
+        assets = [AssetKey(name) for name in selected.split(",")]
         result = job.execute_in_process(instance=records, tags=range_tags(first, last), asset_selection=assets)
         assert result.success
 
@@ -91,7 +98,7 @@ def contents(folder: Path) -> dict[str, object]:
             name: connection.execute(f"SELECT COUNT(*) FROM {SCHEMA}.{name}").fetchall()[0][0]
             if (name,) in written
             else 0
-            for name in TABLES
+            for name in TO_METRICS
         }
         columns = ", ".join(TABLES["daily_active_users"].column_names[1:])
         query = f"SELECT CAST(event_date AS DATE), {columns} FROM {SCHEMA}.daily_active_users ORDER BY event_date"

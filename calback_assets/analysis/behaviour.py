@@ -3,16 +3,12 @@
 Who is counted, and over which days, stands in the asset's query.
 """
 
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from calback_assets.analysis.proportions import Floats, wilson
+from calback_assets.analysis.proportions import Floats, Z, wilson
 from calback_assets.tables.insight import FREQUENT_USER_BEHAVIOUR
-
-_Z = NormalDist().inv_cdf(0.975)
 
 
 def compared(rows: pa.Table) -> pd.DataFrame:
@@ -38,7 +34,7 @@ def compared(rows: pa.Table) -> pd.DataFrame:
         variances[group] = _log_rate_variance(sums, group, rates[group])
     ratio = _over(rates["frequent"], rates["other"])
     ratio[ratio == 0] = np.nan
-    spread = np.exp(_Z * np.sqrt(variances["frequent"] + variances["other"]))
+    spread = np.exp(Z * np.sqrt(variances["frequent"] + variances["other"]))
     found = found.assign(rate_ratio=ratio, rate_ratio_low=ratio / spread, rate_ratio_high=ratio * spread)
     return found.loc[:, list(FREQUENT_USER_BEHAVIOUR.column_names)]
 

@@ -24,7 +24,6 @@ IMPORTANCE_PEOPLE = 5_000
 LEAST_OF_GROUP = 50
 
 Figure: TypeAlias = Callable[[Floats], Floats]
-Interval: TypeAlias = tuple[float, float]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 _CELLS_AT_ONCE = 1_000_000

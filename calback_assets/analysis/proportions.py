@@ -3,6 +3,7 @@
 Intervals of a single proportion belong here; comparisons of two stand with the tables that hold them.
 """
 
+from statistics import NormalDist
 from typing import TypeAlias
 
 import numpy as np
@@ -10,6 +11,9 @@ import numpy.typing as npt
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Ints: TypeAlias = npt.NDArray[np.int64]
+
+Z = NormalDist().inv_cdf(0.975)
+"""Standard errors on either side of an estimate within its 95 % interval."""
 
 
 def wilson(successes: Ints, trials: Ints) -> tuple[Floats, Floats, Floats]:

@@ -8,13 +8,10 @@ import html
 import io
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from unicodedata import east_asian_width
 
 from calback_assets.report.marked import as_text
-
-if TYPE_CHECKING:
-    pass
 
 LIGHT = {
     "ink": "#1b1f24",

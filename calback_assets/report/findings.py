@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from math import ceil, exp, inf, isnan, log
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from calback_assets.analysis.proportions import wilson
+from calback_assets.analysis.proportions import Z, wilson
 from calback_assets.report.behaviours import HOLDS, PRESENCE
 from calback_assets.tables import Table
 from calback_assets.tables.insight import (
@@ -33,8 +34,7 @@ NEWER = "newer"
 DAYS_SINCE = (1, 3, 7, 14, 30)
 
 _LEVEL = 0.05
-_NORMAL_97_5 = 1.959964
-_SEEN_WITH_80_PERCENT = 2.801585
+_SEEN_WITH_80_PERCENT = Z + NormalDist().inv_cdf(0.8)
 """Standard errors that an effect must have to be seen at 5 % with a chance of 80 %."""
 _MORE_WHO_DO_IT = 0.1
 """Of those who are helped to do something, so many more are taken to do it."""
@@ -160,7 +160,7 @@ class Frequent:
     def smallest_seen(self) -> float | None:
         """The smallest ratio that would have been seen of some behaviour."""
         known = [rate.ratio for rate in self.doings if rate.ratio.low > 0]
-        errors = [log(ratio.high / ratio.low) / (2 * _NORMAL_97_5) for ratio in known]
+        errors = [log(ratio.high / ratio.low) / (2 * Z) for ratio in known]
         return exp(_SEEN_WITH_80_PERCENT * min(errors)) if errors else None
 
 
@@ -294,7 +294,7 @@ class Judged:
     @property
     def smallest_seen(self) -> float:
         """The AUC that would have been seen to be more than a coin's."""
-        error = (self.auc.high - self.auc.low) / (2 * _NORMAL_97_5)
+        error = (self.auc.high - self.auc.low) / (2 * Z)
         return min(1.0, _COIN + _SEEN_WITH_80_PERCENT * error)
 
 

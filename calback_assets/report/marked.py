@@ -11,6 +11,7 @@ from markupsafe import Markup
 _OPEN, _CLOSE = "\ue000", "\ue001"
 """Of the private use area, so that they stand in no name once it is cleaned."""
 _LONGEST = 60
+_OF_MARKDOWN = re.compile(r"[\\`\[\]<|]")
 _MARKED = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 
 
@@ -24,6 +25,11 @@ def marked(name: str) -> str:
 def as_html(text: str) -> Markup:
     """The text for the page: everything escaped, names as code."""
     return Markup(_MARKED.sub(r'<code translate="no">\1</code>', html.escape(text)))  # noqa: S704 - escaped just now
+
+
+def as_markdown(text: str) -> str:
+    """The text for Dagit's Markdown: nothing in it is a link, a picture, HTML or the end of a cell."""
+    return _OF_MARKDOWN.sub(r"\\\g<0>", text).replace("\n", " ")
 
 
 def as_text(text: str) -> str:

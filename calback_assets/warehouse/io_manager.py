@@ -28,6 +28,7 @@ from dagster import (
 from calback_assets.days import Stretch, day_bounds, parse_day, span, stretches
 from calback_assets.errors import CalbackError, ContractError, SourceError, UnavailableError, WarehouseError
 from calback_assets.partitions import DAY_FORMAT
+from calback_assets.report.marked import as_markdown
 from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import Facts
 from calback_assets.sources.firestore.documents import Problem
@@ -428,7 +429,11 @@ class _Write:
             if not column.is_personal and not column.type.startswith("ARRAY")
         ]
         rows = self._session.read(_ref(self._table, day, 1), columns, limit=_PREVIEW_ROWS)
-        return str(rows.to_pandas().to_markdown(index=False)) if rows.num_rows else "no rows"
+        if not rows.num_rows:
+            return "no rows"
+        # Names of events come from whoever sends them.
+        shown = rows.to_pandas().map(lambda value: as_markdown(value) if isinstance(value, str) else value)
+        return str(shown.to_markdown(index=False))
 
 
 def _ref(table: Table, last: date | None, days: int) -> TableRef:

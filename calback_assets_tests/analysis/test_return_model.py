@@ -13,10 +13,10 @@ import pytest
 from calback_assets.analysis import learning, models
 from calback_assets.analysis.features import COLUMNS, COUNTS, matrix, vocabulary_of
 from calback_assets.analysis.learning import folds, split_by_time
-from calback_assets.analysis.model_card import model_card
 from calback_assets.analysis.models import model_of
 from calback_assets.analysis.return_model import learned
 from calback_assets.errors import CalbackError
+from calback_assets.report.model_card import model_card
 from calback_assets.tables.insight import FIRST_WEEK, RETURN_MODEL
 from calback_assets.warehouse.rows import conform
 from calback_assets_tests.analysis.people import SCHEMA, first_weeks, shuffled_outcomes

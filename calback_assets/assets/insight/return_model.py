@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from calback_assets.analysis.model_card import model_card
 from calback_assets.analysis.return_model import learned
 from calback_assets.assets.sql_asset import SqlAsset
 from calback_assets.partitions import INSIGHT_DAYS, trailing
+from calback_assets.report.model_card import model_card
 from calback_assets.tables.insight import RETURN_MODEL
 from calback_assets.warehouse.output import Plot
 

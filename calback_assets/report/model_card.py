@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from calback_assets.report.findings import FEWEST
+from calback_assets.report.marked import as_markdown
+
 _SHOWN = 10
-_FEWEST = 10
-"""Fewer people are not counted where anybody may look."""
 
 
 def model_card(models: pd.DataFrame) -> str:
@@ -79,18 +80,21 @@ def _of_promoted(row: pd.Series) -> list[str]:
         (
             part["decile"],
             f"{part['mean_score']:.1%}",
-            f"{part['share']:.1%}" if part["people"] >= _FEWEST else "–",
-            f"{part['lift']:.2f} ({part['lift_low']:.2f}–{part['lift_high']:.2f})",
+            *(
+                (f"{part['share']:.1%}", f"{part['lift']:.2f} ({part['lift_low']:.2f}–{part['lift_high']:.2f})")
+                if min(part["people"], part["came_back"]) >= FEWEST
+                else ("–", "–")
+            ),
         )
         for part in row["deciles"]
     ]
     important = [
-        (part["feature"], f"{part['auc_lost']:.4f}", f"{part['auc_lost_sd']:.4f}")
+        (as_markdown(part["feature"]), f"{part['auc_lost']:.4f}", f"{part['auc_lost_sd']:.4f}")
         for part in row["importance"][:_SHOWN]
     ]
     groups = [
         (
-            group["group_name"],
+            as_markdown(group["group_name"]),
             f"{group['people']:,}",
             f"{group['base_rate']:.1%}",
             f"{group['mean_score']:.1%}",
@@ -115,4 +119,4 @@ def _bulleted(lines: Iterable[str]) -> str:
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     lines = [names, ["---"] * len(names), *rows]
-    return "\n".join(f"| {' | '.join(str(cell).replace('|', '/') for cell in line)} |" for line in lines)
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from calback_assets.analysis.arrays import Bools, Floats
 from calback_assets.analysis.association import UNKNOWN, Ratio
-from calback_assets.analysis.first_weeks import MIN_PEOPLE, Bools, FirstWeeks
-from calback_assets.analysis.proportions import Floats
+from calback_assets.analysis.first_weeks import MIN_PEOPLE, FirstWeeks
 
 _MIN_CELL = 5
 """Fewer people than that in one of four cells, and the likelihood is too skewed for an interval from its top."""

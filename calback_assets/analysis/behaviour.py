@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from calback_assets.analysis.proportions import Floats, Z, wilson
+from calback_assets.analysis.arrays import Floats
+from calback_assets.analysis.proportions import Z, wilson
 from calback_assets.tables.insight import FREQUENT_USER_BEHAVIOUR
 
 

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 import numpy as np
 
-from calback_assets.analysis.features import Floats
+from calback_assets.analysis.arrays import Floats
 
 PARTS = 10
 _LEAST_SHARE = 1e-4

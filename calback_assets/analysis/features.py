@@ -6,14 +6,12 @@ becomes of the numbers stands in `models`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Floats: TypeAlias = npt.NDArray[np.float64]
+from calback_assets.analysis.arrays import Floats, Ints
 
 COUNTS = ("active_days", "sessions", "events", "app_opens")
 PLATFORM, BEHAVIOURS = "platform", "behaviours"
@@ -56,7 +54,7 @@ def vocabulary_of(weeks: pa.Table) -> Vocabulary:
         weeks: the people who are learned from, and nobody else.
     """
     least = max(LEAST_PEOPLE, LEAST_SHARE * weeks.num_rows)
-    behaviours = _supported(_flat(weeks).field("behaviour"), least)
+    behaviours = done_by(weeks, least)
     return Vocabulary(
         platforms=tuple(sorted(_supported(weeks[PLATFORM], least))),
         behaviours=tuple(sorted(behaviours[:MOST_BEHAVIOURS])),
@@ -69,13 +67,24 @@ def matrix(weeks: pa.Table, vocabulary: Vocabulary) -> Floats:
     for position, name in enumerate(COUNTS):
         features[:, position] = weeks[name].to_numpy()
     features[:, len(COUNTS)] = _places(weeks[PLATFORM], vocabulary.platforms) + 1
+    features[:, len(COUNTS) + 1 :] = times_of(weeks, vocabulary.behaviours)
+    return features
+
+
+def done_by(weeks: pa.Table, least: float) -> list[str]:
+    """The behaviours of at least so many of these people, the most common first."""
+    return _supported(_flat(weeks).field("behaviour"), least)
+
+
+def times_of(weeks: pa.Table, behaviours: Sequence[str]) -> Ints:
+    """How often each person did each of the behaviours: (person, behaviour)."""
     done = _flat(weeks)
-    place = _places(done.field("behaviour"), vocabulary.behaviours)
+    place = _places(done.field("behaviour"), behaviours)
     is_known = place >= 0
     person = pc.list_parent_indices(_joined(weeks[BEHAVIOURS])).to_numpy()[is_known]
-    times = done.field("times").to_numpy(zero_copy_only=False)[is_known]
-    features[person, len(COUNTS) + 1 + place[is_known]] = times
-    return features
+    times = np.zeros((weeks.num_rows, len(behaviours)), dtype=np.int64)
+    times[person, place[is_known]] = done.field("times").to_numpy(zero_copy_only=False)[is_known]
+    return times
 
 
 def _joined(column: pa.ChunkedArray) -> pa.Array:
@@ -94,7 +103,7 @@ def _supported(names: pa.Array | pa.ChunkedArray, least: float) -> list[str]:
     return [name for _, name in ordered]
 
 
-def _places(names: pa.Array | pa.ChunkedArray, known: Sequence[str]) -> npt.NDArray[np.int64]:
+def _places(names: pa.Array | pa.ChunkedArray, known: Sequence[str]) -> Ints:
     """The place of each name among those that are known; -1 for any other."""
     found = pc.fill_null(pc.index_in(names, value_set=pa.array(known, pa.string())), -1)
     return np.asarray(found, dtype=np.int64)

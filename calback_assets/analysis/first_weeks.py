@@ -4,17 +4,12 @@ Reading rows of `first_week_features` belongs here; what is computed of them doe
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from calback_assets.analysis.proportions import Ints
-
-Bools: TypeAlias = npt.NDArray[np.bool_]
-Days: TypeAlias = npt.NDArray[np.datetime64]
+from calback_assets.analysis.arrays import Bools, Days, Ints
+from calback_assets.analysis.features import done_by, times_of
 
 MIN_PEOPLE = 20
 """So many must have done something, and so many not, before anything is said of it: an interval of fewer spans nearly
@@ -39,7 +34,8 @@ class FirstWeeks:
     @classmethod
     def read(cls, rows: pa.Table) -> "FirstWeeks":
         """The people of the rows, in an order that hangs on what they did and not on how the rows came."""
-        names, times = _counted(rows["behaviours"].combine_chunks(), rows.num_rows)
+        names = tuple(sorted(done_by(rows, MIN_PEOPLE)))
+        times = times_of(rows, names)
         outcomes = {name: rows[name].to_numpy() for name in OUTCOMES}
         active_days, sessions = rows["active_days"].to_numpy(), rows["sessions"].to_numpy()
         joined_on = rows["joined_on"].to_numpy().astype("datetime64[D]")
@@ -57,18 +53,3 @@ class FirstWeeks:
             self.times[who],
             {name: came_back[who] for name, came_back in self.outcomes.items()},
         )
-
-
-def _counted(lists: pa.ListArray, people: int) -> tuple[tuple[str, ...], Ints]:
-    entries = pc.list_flatten(lists)
-    person = pc.list_parent_indices(lists).to_numpy()
-    encoded = pc.dictionary_encode(pc.struct_field(entries, "behaviour"))
-    code = encoded.indices.to_numpy()
-    found = encoded.dictionary.to_pylist()
-    doers = np.bincount(code, minlength=len(found))
-    names = sorted(name for name, count in zip(found, doers, strict=True) if count >= MIN_PEOPLE)
-    column = np.array([names.index(name) if name in names else -1 for name in found], dtype=np.int64)[code]
-    times = np.zeros((people, len(names)), dtype=np.int64)
-    common = column >= 0
-    times[person[common], column[common]] = pc.struct_field(entries, "times").to_numpy()[common]
-    return tuple(names), times

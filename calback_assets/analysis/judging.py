@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from calback_assets.analysis.features import Floats
+from calback_assets.analysis.arrays import Bools, Floats
 from calback_assets.analysis.models import Model
 
 RESAMPLES = 500
@@ -24,7 +23,6 @@ IMPORTANCE_PEOPLE = 5_000
 LEAST_OF_GROUP = 50
 
 Figure: TypeAlias = Callable[[Floats], Floats]
-Bools: TypeAlias = npt.NDArray[np.bool_]
 
 _CELLS_AT_ONCE = 1_000_000
 _NEAR_CERTAIN = 1e-12

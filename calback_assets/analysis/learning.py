@@ -10,14 +10,11 @@ from statistics import mean
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-from calback_assets.analysis.features import Floats, Vocabulary
-from calback_assets.analysis.judging import SEED, Bools, log_loss
+from calback_assets.analysis.arrays import Bools, Days, Floats, Ints
+from calback_assets.analysis.features import Vocabulary
+from calback_assets.analysis.judging import SEED, log_loss
 from calback_assets.analysis.models import THREADS, Boosting, Logistic, design, lightgbm
-
-Days: TypeAlias = npt.NDArray[np.datetime64]
-Places: TypeAlias = npt.NDArray[np.int64]
 
 JUDGED_DAYS = 14
 JUDGED_SHARE = 0.2
@@ -131,7 +128,7 @@ def learn_boosting(
     searched = np.sort(rng.permutation(len(features))[:SEARCHED_PEOPLE])
     parts = [(searched[before], searched[after]) for before, after in folds(joined[searched], outcomes[searched])]
 
-    def stopped_early(parameters: Parameters, before: Places, after: Places) -> tuple[float, int]:
+    def stopped_early(parameters: Parameters, before: Ints, after: Ints) -> tuple[float, int]:
         """The least loss on those who joined later, and after how many trees."""
         learned = library.Dataset(features[before], outcomes[before])
         later = library.Dataset(features[after], outcomes[after], reference=learned)

@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from calback_assets.analysis.features import COUNTS, Floats, Vocabulary
+from calback_assets.analysis.arrays import Floats
+from calback_assets.analysis.features import COUNTS, Vocabulary
 from calback_assets.errors import CalbackError
 
 THREADS = 1

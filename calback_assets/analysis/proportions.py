@@ -4,13 +4,10 @@ Intervals of a single proportion belong here; comparisons of two stand with the 
 """
 
 from statistics import NormalDist
-from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-Floats: TypeAlias = npt.NDArray[np.float64]
-Ints: TypeAlias = npt.NDArray[np.int64]
+from calback_assets.analysis.arrays import Floats, Ints
 
 Z = NormalDist().inv_cdf(0.975)
 """Standard errors on either side of an estimate within its 95 % interval."""

@@ -20,10 +20,10 @@ import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from calback_assets.analysis import judging
+from calback_assets.analysis.arrays import Bools, Days, Floats
 from calback_assets.analysis.drift import PROPENSITY, bins_of
-from calback_assets.analysis.features import PLATFORM, Floats, Vocabulary, matrix, vocabulary_of
-from calback_assets.analysis.judging import Bools
-from calback_assets.analysis.learning import Days, learn_boosting, learn_logistic, split_by_time
+from calback_assets.analysis.features import PLATFORM, Vocabulary, matrix, vocabulary_of
+from calback_assets.analysis.learning import learn_boosting, learn_logistic, split_by_time
 from calback_assets.analysis.models import BASE_RATE, BOOSTING, LOGISTIC, Model
 
 LEAST_LEARNED, LEAST_JUDGED, LEAST_OF_EITHER = 500, 200, 50

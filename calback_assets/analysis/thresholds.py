@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from calback_assets.analysis.adjustment import activity
-from calback_assets.analysis.first_weeks import MIN_PEOPLE, Bools, FirstWeeks
-from calback_assets.analysis.proportions import Floats, Ints
+from calback_assets.analysis.arrays import Bools, Floats, Ints
+from calback_assets.analysis.first_weeks import MIN_PEOPLE, FirstWeeks
 
 _IS_ACTIVITY = 0.9
 """Correlation with the active days or the sessions from which on something only counts how much they were there."""

@@ -4,6 +4,7 @@ The shapes that both engines share belong here: sessions, statements, and what w
 """
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -123,16 +124,21 @@ class AtOnce:
     rows: int | None = None
     """Rows that are read for them; None for no bound."""
 
-    def of(self, due: Collection[date], rows: Callable[[date], int]) -> Stretch:
-        """The first of the days that are due, with as many after it as may be written with it."""
+    def of(self, due: Collection[date], rows: Callable[[Stretch], int]) -> Stretch:
+        """The first of the days that are due, with as many after it as may be written with it.
+
+        Args:
+            due: the days.
+            rows: how many are read for a stretch; not fewer for a longer one.
+        """
         first = last = min(due)
-        total = rows(first)
         while (day := last + timedelta(days=1)) in due and (day - first).days < self.days:
-            total += rows(day)
-            if self.rows is not None and total > self.rows:
-                break
             last = day
-        return Stretch(first, last)
+        if self.rows is None or rows(Stretch(first, last)) <= self.rows:
+            return Stretch(first, last)
+        lengths = range((last - first).days)
+        fitting = bisect_right(lengths, self.rows, key=lambda more: rows(Stretch(first, first + timedelta(days=more))))
+        return Stretch(first, first + timedelta(days=max(fitting - 1, 0)))
 
 
 class Session(Protocol):

@@ -397,7 +397,7 @@ class _Write:
         """The table's columns and where they come from: kilobytes, for the day of the last event alone."""
         columns: dict[str, Any] = {"dagster/column_schema": column_schema(self._table)}
         if isinstance(obj, Query):
-            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table)
+            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table, obj.beside)
         return columns
 
     def _own_metadata(self, written: Written, day: date | None, row_count: int) -> dict[str, Any]:

@@ -289,8 +289,23 @@ class Condition:
     """What a run would end with."""
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a table is, as a person finds it."""
+
+    name: str
+    """Its full name, as SQL of the engine takes it."""
+    uri: str
+
+
 class Warehouse(Protocol):
     """Tables that outlive a run."""
+
+    kind: str
+    """The engine, by the name that Dagit has a sign for."""
+
+    def address(self, table_name: str) -> Address:
+        """Where a table is, or will be; nothing is opened or called."""
 
     def condition(self) -> Condition:
         """Look at the warehouse within seconds, and write nothing.

@@ -27,8 +27,10 @@ from calback_assets.warehouse.duckdb.ledger import LEDGER
 from calback_assets.warehouse.duckdb.rewriting import Rewriting
 from calback_assets.warehouse.duckdb.session import DAYS_AT_ONCE, DuckDBSession
 from calback_assets.warehouse.erasure import Subjects
+from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import (
+    Address,
     AtOnce,
     Condition,
     Warehouse,
@@ -51,6 +53,8 @@ def break_off() -> None:
 
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file with the tables in schema `calback`."""
+
+    kind = "duckdb"
 
     def __init__(
         self,
@@ -77,6 +81,10 @@ class DuckDBWarehouse(Warehouse):
         self._at_once = AtOnce(DAYS_AT_ONCE, rows_at_once)
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
         self._is_unpurged = False
+
+    def address(self, table_name: str) -> Address:
+        """The table's name in the file."""
+        return Address(f"{SCHEMA}.{table_name}", f"duckdb:///{self.path.absolute()}#{SCHEMA}.{table_name}")
 
     def condition(self) -> Condition:
         """Look at the file, and wait a second at most for another process to let go of it.

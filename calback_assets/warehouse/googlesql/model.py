@@ -70,7 +70,8 @@ class Model:
     Attributes:
         duckdb_template: the query for DuckDB, with its parameters still open.
         bigquery_template: the query for BigQuery, likewise.
-        lineage: for each output column, the (table, column) pairs that it is made from.
+        lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
+            and of a count the keys of the rows that it counts. The day that is written is that of what is read.
 
     Raises:
         ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
@@ -172,16 +173,36 @@ class Model:
         if not isinstance(qualified, exp.Query):
             raise ModelError(f"{self.path.name}: not a query")
         return {
-            name: frozenset(
-                self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False))
-            )
+            name: self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False))
             for name in qualified.named_selects
         }
 
-    def _origins(self, root: Node) -> Iterator[tuple[str, str]]:
-        for node in root.walk():
-            if isinstance(node.source, exp.Table) and node.source.name in self.inputs:
-                yield self.inputs[node.source.name].table.name, exp.to_column(node.name).name
+    def _origins(self, root: Node) -> frozenset[tuple[str, str]]:
+        values, is_day = self._values(root)
+        if is_day and not values:
+            values = self._written_days
+        if not values or any(map(_counts_rows, root.walk())):
+            tables = {table for table, _ in values} or {source.table for source in self.inputs.values()}
+            values |= {(table, name) for table in tables for name in table.key or (EVENT_DATE,)}
+        return frozenset((table.name, column) for table, column in values)
+
+    def _values(self, node: Node) -> tuple[frozenset[tuple[Table, str]], bool]:
+        """The columns whose values go into a node, and whether the day that is written does."""
+        if isinstance(node.source, exp.Table):
+            source = self.inputs.get(node.source.name)
+            column = exp.to_column(node.name).name
+            return frozenset({(source.table, column)} if source else ()), node.source.name == DAYS
+        parts = [self._values(below) for below in node.downstream]
+        values = frozenset().union(*(values for values, _ in parts))
+        # SQLGlot numbers the columns of a UNION's parts. One that has the day alone has that of its own rows.
+        is_of_union = any(str(below.name).isdigit() for below in node.downstream)
+        if is_of_union and any(is_day and not of_part for of_part, is_day in parts):
+            values |= self._written_days
+        return values, any(is_day for _, is_day in parts)
+
+    @property
+    def _written_days(self) -> frozenset[tuple[Table, str]]:
+        return frozenset((source.table, EVENT_DATE) for source in self.inputs.values() if source.reach)
 
     @property
     def reads(self) -> Mapping[str, Reach]:
@@ -260,6 +281,11 @@ def _calls(tokens: list[Token]) -> Iterator[tuple[str, int]]:
         if name in UNITS:
             name = f"{name}(… {_last_word(tokens, index + 1)})"
         yield name, token.line
+
+
+def _counts_rows(node: Node) -> bool:
+    counts = node.expression.find_all(exp.Count, exp.CountIf)
+    return any(not isinstance(count.this, exp.Distinct) for count in counts)
 
 
 def _last_word(tokens: list[Token], opening: int) -> str:

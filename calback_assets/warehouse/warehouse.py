@@ -7,7 +7,8 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -283,6 +284,20 @@ class Condition:
     """What a run would end with."""
 
 
+@dataclass(frozen=True)
+class Published:
+    """The read copy of a warehouse, as somebody finds it."""
+
+    path: Path
+    """The file to open."""
+    at: datetime
+    """When it took the place of the one before."""
+    run_id: str | None
+    """The run that wrote last what is in it."""
+    is_behind: bool
+    """Whether the warehouse has been written since."""
+
+
 class Warehouse(Protocol):
     """Tables that outlive a run."""
 
@@ -296,5 +311,18 @@ class Warehouse(Protocol):
     def session(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         """A session that is closed whatever happens."""
 
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session for who only reads, and need not wait for who writes: of the read copy, where there is one.
+
+        Inside `kept_open` it is one of the warehouse itself, which then knows more.
+        """
+
+    def published(self) -> Published | None:
+        """The read copy; None where there is none, or none is needed.
+
+        Raises:
+            WarehouseError: it cannot be opened.
+        """
+
     def kept_open(self) -> AbstractContextManager[None]:
-        """Keep what is costly to open between the sessions inside."""
+        """Keep what is costly to open between the sessions inside, and publish a read copy in the end, where needed."""

@@ -192,9 +192,9 @@ class DuckDBSession(Session):
         found = self._connection.sql(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
         yield from found.to_arrow_reader(_BATCH_ROWS)
 
-    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        query = newest_first(table).from_(exp.table_(table.name, db=SCHEMA)).limit(limit)
-        return self.records(query.sql("duckdb"))
+    def _newest(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
+        query = newest_first(ref, schema.names, limit).from_(exp.table_(ref.table.name, db=SCHEMA))
+        yield from self._connection.sql(query.sql("duckdb")).to_arrow_reader(_BATCH_ROWS)
 
     def ensure(self, table: Table) -> None:
         """Make the table of the contract, or add nullable columns that the contract has gained.

@@ -21,6 +21,25 @@ def test_the_catalog_is_what_the_contracts_and_assets_say(monkeypatch: pytest.Mo
     assert (DOCS / "catalog.md").read_text(encoding="utf-8") == made, f"docs/catalog.md {ANEW}"
 
 
+@pytest.mark.parametrize(
+    ("table", "before"),
+    [
+        ("raw_events", "a day, with that day of the source"),
+        ("device_identity", "a day, with that day of the source"),
+        ("unified_events", "a day, with it and the 29 days before it"),  # the devices of 30 days
+        ("frequent_users", "a day, with it and the 59 days before it"),  # 30 days back, and from there 29
+        ("daily_active_users", "a day, with any day before it"),  # who is new hangs on all of them
+        ("user_first_seen", "a day, with any day before it"),
+        ("first_week", "a day, with any day before it"),  # joining may hang on who was seen first
+        ("retention_cohorts", "every row, with each run"),
+        ("raw_users", "every row, as its document does; a document that has gone keeps its row, with `deleted_at`"),
+    ],
+)
+def test_the_catalog_tells_which_days_a_day_hangs_on(table: str, before: str) -> None:
+    page = (DOCS / "catalog.md").read_text(encoding="utf-8").partition(f"## {table}\n")[2].partition("\n## ")[0]
+    assert f"- **May change:** {before}\n" in page
+
+
 def test_the_page_of_commands_is_what_their_help_says() -> None:
     made = write_reference.commands(main)
     assert (DOCS / "commands.md").read_text(encoding="utf-8") == made, f"docs/commands.md {ANEW}"

@@ -52,8 +52,9 @@ def build_defs(settings: Settings) -> Definitions:
         # Both have been beta since 2023 and are what ranges in one run and trailing windows need.
         for name in ("backfill_policy", "allow_nonexistent_upstream_partitions"):
             warnings.filterwarnings("ignore", f"Parameter `{name}`", BetaWarning)
+        raw = raw_assets(partitions)
         assets = [
-            *raw_assets(partitions),
+            *raw,
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
             insight_report_asset(settings.report_dir),
         ]
@@ -62,7 +63,8 @@ def build_defs(settings: Settings) -> Definitions:
     steps |= {AssetKey(declared.table.name): declared.lineage for declared in SQL_ASSETS}
     as_shown = shown(warehouse, Lineage(steps))
     partitioned = [built.key for built in assets if built.partitions_def is not None]
-    without_days = [key for built in assets if built.partitions_def is None for key in built.keys]
+    snapshots = [key for built in raw if built.partitions_def is None for key in built.keys]
+    without_days = [key for built in assets[len(raw) :] if built.partitions_def is None for key in built.keys]
     return Definitions(
         assets=[*(as_shown(source.spec) for source in app), *(built.map_asset_specs(as_shown) for built in assets)],
         asset_checks=[
@@ -78,6 +80,7 @@ def build_defs(settings: Settings) -> Definitions:
                 settings.timezone,
                 settings.end_date,
                 partial(arrived_everywhere, sources),
+                snapshots,
                 others=dict.fromkeys(without_days, 0) | {AssetKey(RETURN_MODEL.name): settings.model_every_days},
             )
         ],

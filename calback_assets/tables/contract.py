@@ -73,6 +73,13 @@ class Table:
         """Names of the stored columns."""
         return tuple(column.name for column in self.columns)
 
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The numbers that a day comes to, of a table with one row a day; of any other table there are none."""
+        if self.key != (EVENT_DATE,):
+            return ()
+        return tuple(column.name for column in self.columns if column.type in ("INT64", "FLOAT64"))
+
     def column(self, name: str) -> Column:
         """The stored column of that name.
 

@@ -4,7 +4,7 @@ Finding the dataset and keeping its client belong here; what is done with it doe
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from dagster_gcp import BigQueryResource
 from google.cloud import bigquery
@@ -114,6 +114,13 @@ class BigQueryWarehouse(Warehouse):
             yield
         finally:
             self._kept = None
+
+    def reading(self) -> AbstractContextManager["BigQuerySession"]:
+        """A session that only reads: here nobody waits for who writes."""
+        return self.session(read_only=True)
+
+    def published(self) -> None:
+        """None is needed."""
 
     @contextmanager
     def session(self, *, read_only: bool = False) -> Iterator["BigQuerySession"]:

@@ -5,9 +5,10 @@ in `duckdb_rendering`; running SQL belongs in the warehouses.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import sqlglot
@@ -212,16 +213,43 @@ class Model:
             if source.reach and source.reach.covers_its_day
         }
 
-    def rows_read(self, written: Mapping[str, Mapping[date, int]], day: date) -> int:
-        """How many rows a day reads, by the rows of each written day of the tables that it reads."""
-        windows = (
-            (written[name], *reach.of(Stretch.on(day), date.min, date.max)) for name, reach in self.reads.items()
-        )
-        return sum(
-            days.get(start + timedelta(days=age), 0)
-            for days, start, end in windows
-            for age in range((end - start).days)
-        )
+    def rows_read(self, written: Mapping[str, Mapping[date, int]], stretch: Stretch) -> int:
+        """How many rows a stretch reads, by the rows of each written day of the tables that it reads.
+
+        What is joined with `days` is there once for each day of the stretch whose window it is in; all else once.
+        """
+        days_of_fanned = [Stretch.on(day) for day in stretch.days]
+        total = 0
+        for alias, source in self.inputs.items():
+            if source.reach is None or not source.reach.covers_its_day:
+                continue
+            rows = written[source.table.name]
+            for seen_from in days_of_fanned if alias in self._fanned_out else [stretch]:
+                start, end = source.reach.of(seen_from, date.min, date.max)
+                total += sum(rows.get(start + timedelta(days=age), 0) for age in range((end - start).days))
+        return total
+
+    @cached_property
+    def _fanned_out(self) -> Collection[str]:
+        """The inputs whose rows a join with `days` repeats, before anything has grouped them."""
+        ctes = {cte.alias: cte.this for cte in self._tree.find_all(exp.CTE)}
+
+        def ungrouped(relation: exp.Expr) -> set[str]:
+            """The inputs, and `days`, whose rows a relation may pass on one by one."""
+            if isinstance(relation, exp.Table):
+                return ungrouped(ctes[relation.name]) if relation.name in ctes else {relation.name}
+            if isinstance(relation, exp.Select):
+                return set() if relation.args.get("group") else joined(relation)
+            if isinstance(relation, exp.SetOperation):
+                return ungrouped(relation.left) | ungrouped(relation.right)
+            return ungrouped(relation.this) if isinstance(relation, exp.Subquery) else set()
+
+        def joined(select: exp.Select) -> set[str]:
+            sources = [select.args.get("from_"), *select.args.get("joins", ())]
+            return set().union(*(ungrouped(source.this) for source in sources if source))
+
+        met = [joined(select) for select in self._tree.find_all(exp.Select)]
+        return set().union(*(sources for sources in met if DAYS in sources)) - {DAYS}
 
     def window_parameters(self, stretch: Stretch, first: date, last: date) -> dict[str, Parameter]:
         """The day ranges of the inputs when a stretch is written, half open, within the data set's days.

@@ -41,8 +41,8 @@ def test_the_page_of_a_metric_says_where_it_is_how_it_is_made_and_where_its_colu
     dau = page.get_by_role("row").filter(has=page.get_by_text("dau", exact=True)).first
     expect(dau).to_contain_text("From user_daily_activity (event_date, user_id)")
     expect(dau).to_contain_text("analytics/events (event_timestamp, user_id, user_pseudo_id)")
-    expect(page.get_by_text("calback.daily_active_users", exact=True)).to_be_visible()
-    expect(page.get_by_text("Open daily_active_users.sql in editor")).to_be_visible()
+    expect(page.get_by_title("calback.daily_active_users", exact=True)).to_be_visible()
+    expect(page.get_by_title("daily_active_users.sql", exact=True)).to_be_visible()
     query = page.get_by_role("row").filter(has=page.get_by_text("query", exact=True))
     query.get_by_text("Show Markdown").click()
     expect(page.get_by_role("dialog")).to_contain_text("FROM counted")
@@ -54,9 +54,7 @@ def test_the_page_of_a_source_says_where_it_is_and_what_becomes_of_its_fields(mo
     expect(page.get_by_text("External Asset").first).to_be_visible()
     properties = page.get_by_role("row").filter(has=page.get_by_text("user_properties", exact=True))
     expect(properties).to_contain_text("Free-form, may name a person. Dropped.")
-    expect(
-        page.get_by_role("link", name=re.compile("support.google.com/analytics/answer/7029846")).first
-    ).to_be_visible()
+    expect(page.locator("a[href='https://support.google.com/analytics/answer/7029846']").first).to_be_visible()
     expect(page.get_by_text(re.compile("/data/analytics$")).first).to_be_visible()
 
 

@@ -18,6 +18,8 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from calback_assets.errors import DeliveryError
 from calback_assets.sources.bigquery.client import FAILURES, no_access
 
+_CHUNK_BYTES = 16 * 1024 * 1024
+"""Sent in one request, and so in memory at once."""
 _SECONDS = 300.0
 """How long one request may stay without an answer."""
 
@@ -77,7 +79,7 @@ class BucketShelf:
     def put(self, made: Path, name: str) -> None:
         """Send a file; readers see the old object until the new one is whole."""
         # An object is replaced by the same one, however often it is sent.
-        self.bucket.blob(self.prefix + name).upload_from_filename(
+        self.bucket.blob(self.prefix + name, chunk_size=_CHUNK_BYTES).upload_from_filename(
             made, retry=DEFAULT_RETRY, timeout=_SECONDS, checksum="crc32c"
         )
         made.unlink()

@@ -130,7 +130,7 @@ class _Rows:
             _manifest.c.export == self.stored.name, _manifest.c.first_day.is_not(None)
         )
         with self.engine.connect() as connection:
-            return dict(connection.execute(asked).tuples().all())
+            return {day: version for day, version in connection.execute(asked)}  # noqa: C416 - mypy wants pairs
 
     def deliver(self, piece: Piece) -> Delivered:
         """Replace the rows of a piece and its entry in the manifest in one transaction."""

@@ -138,6 +138,9 @@ class _Rows:
         digest, rows = hashlib.sha256(), 0
         is_copied = (self.engine.dialect.name, self.engine.dialect.driver) == _COPIES
         with self.engine.begin() as connection:
+            if self.engine.dialect.name == "postgresql":
+                # Of two that export a day at once, neither would see the rows of the other, and delete them.
+                connection.execute(sa.text(f"LOCK TABLE {self._quoted(self.stored.name)} IN SHARE ROW EXCLUSIVE MODE"))
             where = sa.true() if days is None else self.stored.c[EVENT_DATE].between(days.first, days.last)
             connection.execute(self.stored.delete().where(where))
             for batch in piece.flat():
@@ -168,14 +171,16 @@ class _Rows:
         return Delivered(rows, [piece.table.name])
 
     def _copy(self, connection: sa.Connection, text: bytes) -> None:
-        quote = self.engine.dialect.identifier_preparer.quote
-        names = ", ".join(quote(column.name) for column in self.stored.columns)
+        names = ", ".join(self._quoted(column.name) for column in self.stored.columns)
         driver: Any = connection.connection.driver_connection
         with (
             driver.cursor() as cursor,
-            cursor.copy(f"COPY {quote(self.stored.name)} ({names}) FROM STDIN (FORMAT csv)") as copy,
+            cursor.copy(f"COPY {self._quoted(self.stored.name)} ({names}) FROM STDIN (FORMAT csv)") as copy,
         ):
             copy.write(text)
+
+    def _quoted(self, name: str) -> str:
+        return self.engine.dialect.identifier_preparer.quote(name)
 
     def _insert(self, connection: sa.Connection, batch: pa.RecordBatch) -> None:
         nested = [column.name for column in self.stored.columns if isinstance(column.type, sa.JSON)]

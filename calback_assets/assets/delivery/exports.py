@@ -73,7 +73,7 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
         asked = Asked(
             name=name,
             days=[parse_day(key) for key in context.partition_keys] if is_daily else [],
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             today=datetime.now(ZoneInfo(settings.timezone)).date(),
             follows=is_daily,
         )

@@ -426,7 +426,9 @@ class _Write:
 
     def _pictures(self, obj: Output) -> dict[str, Any]:
         """What a person wants to see of the table: its newest days, whichever have been written."""
-        newest = max(self._session.row_counts([self._table.name])[self._table.name], default=None)
+        newest = None
+        if self._table.is_partitioned:
+            newest = max(self._session.row_counts([self._table.name])[self._table.name])
         pictures = {}
         if isinstance(obj, Query) and obj.plot:
             rows = self._session.read(_ref(self._table, newest, obj.plot.days))

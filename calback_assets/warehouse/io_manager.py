@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -231,8 +231,8 @@ class _Write:
             )
         return list(stretches(common))[-1]
 
-    def _rows_read(self, model: Model) -> Callable[[date], int]:
-        """How many rows a day reads, once it is seen that what it reads of its own day has been written.
+    def _rows_read(self, model: Model) -> Callable[[Stretch], int]:
+        """How many rows a stretch reads, once it is seen that what it reads of its own day has been written.
 
         Raises:
             WarehouseError: it has not; nothing is built on a day that has not arrived.
@@ -261,7 +261,8 @@ class _Write:
             with reading as sql:
                 yield Statement(sql, least=least, is_from_outside=True)
 
-        self._replace_days(statement, files.rows, follow_stale=False)
+        of_day = cache(files.rows)
+        self._replace_days(statement, lambda stretch: sum(map(of_day, stretch.days)), follow_stale=False)
 
     def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
         run_id = self._context.run_id
@@ -300,7 +301,7 @@ class _Write:
     def _replace_days(
         self,
         statement: Callable[[Stretch], AbstractContextManager[Statement]],
-        rows: Callable[[date], int],
+        rows: Callable[[Stretch], int],
         *,
         follow_stale: bool,
     ) -> None:
@@ -394,7 +395,7 @@ class _Write:
         """The table's columns and where they come from: kilobytes, for the day of the last event alone."""
         columns: dict[str, Any] = {"dagster/column_schema": column_schema(self._table)}
         if isinstance(obj, Query):
-            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table)
+            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table, obj.beside)
         return columns
 
     def _figures(self, written: Written) -> dict[date | None, dict[str, Any]]:

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from calback_assets_tests.dagit.conftest import Demo
+from calback_assets_tests.dagit.graph import GRAPH
 from calback_assets_tests.dagit.hostile_page import MARK_OF_DAGIT, READING, attack, traces
 from calback_assets_tests.dagit.server import LOCATION, REPOSITORY
 from calback_assets_tests.web.hostile import changing
@@ -17,6 +18,8 @@ MUTATIONS = {
     "launchRun": "launchRun(executionParams: $run) { __typename }",
     "launchMultipleRuns": """launchMultipleRuns(executionParamsList: [$run]) { __typename
         ... on LaunchMultipleRunsResult { launchMultipleRunsResult { __typename } } }""",
+    "launchPartitionBackfill": """launchPartitionBackfill(backfillParams: {
+        assetSelection: [{path: ["raw_access_log"]}], partitionNames: ["2024-01-01", "2024-01-02"]}) { __typename }""",
     "wipeAssets": 'wipeAssets(assetPartitionRanges: [{assetKey: {path: ["raw_users"]}}]) { __typename }',
     "deletePipelineRun": 'deletePipelineRun(runId: "%s") { __typename }',
     "reportRunlessAssetEvents": """reportRunlessAssetEvents(
@@ -53,7 +56,8 @@ def test_the_numbers_of_a_data_set_that_has_ended_are_plotted_where_its_asset_is
     stranger.get_by_role("button", name="Plots").click()
     # Dagit says so under plots by partition, and nowhere else.
     expect(stranger.get_by_text("When graphing values by partition")).to_be_visible()
-    stranger.goto(f"{demo.dagit.address}/asset-groups?expanded=global%40global%3Ametrics")
+    group = GRAPH["daily_active_users"].group
+    stranger.goto(f"{demo.dagit.address}/asset-groups?expanded=global%40global%3A{group}")
     stranger.get_by_text("daily_active_users", exact=True).first.click()
     expect(stranger.get_by_text("When graphing values by partition")).to_be_attached()
     for name in ("dau", "wau", "mau"):

@@ -1,4 +1,4 @@
-"""What a person sees in Dagit with a browser."""
+"""What a person sees and does in Dagit with a browser; the lineage has tests of its own."""
 
 import re
 
@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from calback_assets_tests.dagit.conftest import Morning
-from calback_assets_tests.dagit.graph import GRAPH
 from calback_assets_tests.dagit.server import RUN_SECONDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -14,18 +13,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 EVENTS = """{ assetOrError(assetKey: {path: ["raw_access_log"]}) { ... on Asset {
     assetMaterializations { partition runId } } } }"""
 RUNS = "{ runsOrError(limit: 1) { ... on Runs { results { id } } } }"
-
-
-def test_the_lineage_shows_every_asset_once_the_groups_are_opened(morning: Morning, page: Page) -> None:
-    groups = sorted({node.group for node in GRAPH.values()})
-    expanded = "%2C".join(f"global%40global%3A{group}" for group in groups)
-    # Dagit draws what fits.
-    page.set_viewport_size({"width": 3200, "height": 2400})
-    page.goto(f"{morning.dagit.address}/asset-groups?expanded={expanded}")
-    for name in GRAPH:
-        # Dagit cuts a long name short in its middle.
-        shown = re.compile(f"^({name}|{name[:8]}….*)$")
-        expect(page.get_by_text(shown).first).to_be_visible()
 
 
 def test_the_page_of_daily_active_users_shows_the_latest_day_and_its_plot(morning: Morning, page: Page) -> None:

@@ -226,7 +226,7 @@ def test_rows_of_a_copy_that_was_left_behind_come_with_a_note(tmp_path: Path, mo
     published = warehouse.published()
     assert published is not None
     assert result.stderr == (
-        f"note: these rows are of the read copy of {published.at:%Y-%m-%d %H:%M} UTC; a run has written since, or "
+        f"note: this is what the read copy of {published.at:%Y-%m-%d %H:%M} UTC holds; a run has written since, or "
         "writes now, and publishes at its end\n"
     )
 

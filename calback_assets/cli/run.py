@@ -30,7 +30,7 @@ from calback_assets.cli.bar import Bar, bar
 from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure, warnings_of
 from calback_assets.cli.report import answer_lines
-from calback_assets.cli.show import closing_table
+from calback_assets.cli.show import closing_table, note_age
 from calback_assets.days import days_between
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
@@ -97,6 +97,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         notes.print(f"warning: {warning}")
     with warehouse.reading() as session:
         closing_table(session, last)
+    note_age(warehouse, notes)
     for line in _answer(result):
         out.print(line)
     if late:

@@ -40,8 +40,8 @@ def answer(work: Path, scale: Scale) -> list[Row]:
         assert costs["ours"].made == costs["pandas"].made == rows, "rows are missing"
         what = f"export of {rows:,} × {len(REWRITTEN.columns)} as {suffix}"
         told += [
-            Row("m", what, "s", costs["ours"].seconds, costs["pandas"].seconds, "pandas", None),
-            Row("m", f"{what}, peak memory", "MB", costs["ours"].megabytes, 1_000, "the bound", 1),
+            Row("n", what, "s", costs["ours"].seconds, costs["pandas"].seconds, "pandas", None),
+            Row("n", f"{what}, peak memory", "MB", costs["ours"].megabytes, 1_000, "the bound", 1),
             Row(
                 "m",
                 "the same, against pandas",

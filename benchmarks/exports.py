@@ -43,7 +43,7 @@ def answer(work: Path, scale: Scale) -> list[Row]:
             Row("n", what, "s", costs["ours"].seconds, costs["pandas"].seconds, "pandas", None),
             Row("n", f"{what}, peak memory", "MB", costs["ours"].megabytes, 1_000, "the bound", 1),
             Row(
-                "m",
+                "n",
                 "the same, against pandas",
                 "MB",
                 costs["ours"].megabytes,

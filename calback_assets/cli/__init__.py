@@ -282,7 +282,7 @@ def export(
     \b
     Example:
       calback export daily_active_users --format xlsx --one-file --into exports
-      calback export who_did_what --from 2024-02-01 --to 2024-02-29 --one-file --into exports
+      calback export who_did_what --from 2024-04-01 --to 2024-04-29 --one-file --into exports
       calback export frequent_users --format parquet --into gs://my-bucket/calback
     """  # noqa: D301
     settings = Settings.from_env(environment(), is_reading=True)

@@ -9,6 +9,7 @@ from functools import partial
 from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
+from calback_assets.assets.delivery.dashboard import dashboard_asset
 from calback_assets.assets.insight.insight_report import insight_report_asset
 from calback_assets.assets.raw import raw_assets
 from calback_assets.assets.sql_asset import dependents
@@ -52,6 +53,7 @@ def build_defs(settings: Settings) -> Definitions:
             *raw_assets(partitions),
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
             insight_report_asset(settings.report_dir),
+            dashboard_asset(settings.report_dir, settings.annotations, settings.frequent_min_days),
         ]
     partitioned = [built.key for built in assets if built.partitions_def is not None]
     without_days = [key for built in assets if built.partitions_def is None for key in built.keys]

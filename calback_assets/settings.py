@@ -174,6 +174,7 @@ _DUCKDB_PATH = _Variable(
     _file,
 )
 _REPORT_DIR = _Variable("CALBACK_REPORT_DIR", "the path of a folder, with ~ written out", _folder)
+_ANNOTATIONS = _Variable("CALBACK_ANNOTATIONS", "the path of a CSV file, with ~ written out", _folder)
 _START_DATE = _Variable("CALBACK_START_DATE", _A_DAY, _day)
 _END_DATE = _Variable("CALBACK_END_DATE", _A_DAY, _day)
 _TIMEZONE = _Variable("CALBACK_TIMEZONE", "an IANA time zone, such as Asia/Seoul", _zone)
@@ -395,6 +396,8 @@ class Settings:
     pseudonym_key: bytes = field(repr=False)
     chosen_report_dir: Path | None = None
     """Where the report's pages are to be; None for beside the warehouse."""
+    annotations: Path | None = None
+    """The file of what happened on which day, for the dashboard; None for none."""
     bigquery: BigQuerySettings | None = None
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
@@ -473,6 +476,7 @@ class Settings:
             data_dir=data_dir,
             duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
             chosen_report_dir=_REPORT_DIR.of(environ, None),
+            annotations=_ANNOTATIONS.of(environ, None),
             start_date=start,
             end_date=end,
             timezone=_TIMEZONE.of(environ, "Asia/Seoul"),

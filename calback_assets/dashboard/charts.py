@@ -4,6 +4,7 @@ How a picture looks belongs here. The names in it are our own words: what strang
 data, and stands in no expression.
 """
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from calback_assets.dashboard.words import Labels
@@ -22,16 +23,17 @@ ROW_HEIGHT = 17
 """Of the heat map; the page makes it as high as it has rows."""
 _TEXT = {"labelColor": "var(--muted)", "titleColor": "var(--muted)", "labelFontSize": 12, "titleFontSize": 12}
 _CONFIG: Spec = {
-    "aria": False,  # The picture has a text in its place, and a table.
+    "aria": False,  # Nor the marks, each for itself: the picture has a text in its place, and a table.
     "background": "transparent",
     "view": {"stroke": None},
-    "mark": {"invalid": "break-paths-show-path-domains"},
+    "mark": {"aria": False, "invalid": "break-paths-show-path-domains"},
     "axis": {**_TEXT, "gridColor": "var(--line)", "domainColor": "var(--line)", "tickColor": "var(--line)"},
     "axisX": {"grid": False},
     "legend": {**_TEXT, "orient": "top", "labelLimit": 160},
 }
 
 
+@cache  # Altair takes a tenth of a second to see that a picture is one.
 def lines(labels: Labels, *, is_share: bool = False) -> Spec:
     """A line for each series, broken where a day is missing."""
     import altair as alt  # A second to import, which a command that makes no page need not pay.
@@ -52,6 +54,7 @@ def lines(labels: Labels, *, is_share: bool = False) -> Spec:
     )
 
 
+@cache
 def bars(labels: Labels) -> Spec:
     """A bar for each week, with what comes above the line and what goes below it."""
     import altair as alt
@@ -75,6 +78,7 @@ def bars(labels: Labels) -> Spec:
     )
 
 
+@cache
 def heat(labels: Labels) -> Spec:
     """A cell for each cohort and week, the darker, the more came back."""
     import altair as alt

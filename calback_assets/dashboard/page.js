@@ -145,7 +145,7 @@
       shown = { rows, columns: [...fixed, ...columns, ...states], said: `${iso(range.from)}-${iso(range.to)}` };
       const drawn = (shape[picture.rows] || points)(rows, shown.columns);
       const isEmpty = !drawn.some((point) => point.value !== null);
-      chart.hidden = isEmpty;
+      chart.parentElement.hidden = isEmpty;
       figure.querySelector(".nothing").hidden = !isEmpty;
       tabulate();
       if (isEmpty) return;
@@ -204,6 +204,9 @@
     return isRange ? { from, to } : newest(90);
   };
   const choose = ({ from, to }) => { location.hash = `from=${iso(from)}&to=${iso(to)}`; };
+  // One after the other: a picture is not drawn for new days before it stands for the old ones.
+  let shown = Promise.resolve();
+  const showNext = () => { shown = shown.then(show); };
   const inputs = ["from", "to"].map((name) => document.getElementById(name));
   const buttons = [...document.querySelectorAll("[data-days]")];
 
@@ -231,15 +234,15 @@
     list.querySelector("ol").replaceChildren(...marks.map((note) => make("li", `${note.day}: ${note.text}`)));
     const shades = open.map(({ date }) => ({ date: date - DAY / 2, until: date + DAY / 2, day: days.format(date) }));
     await Promise.all(pictures.map((draw) => draw(range, shades, marks)));
-    document.documentElement.dataset.drawn = location.hash || "all";
+    document.documentElement.dataset.drawn = `${iso(range.from)} ${iso(range.to)}`;
   };
   for (const input of inputs)
     input.addEventListener("change", () => {
       const [from, to] = inputs.map(({ value }) => millis(value));
       if (first <= from && from <= to && to <= last) choose({ from, to });
-      else show();
+      else showNext();
     });
   for (const button of buttons) button.addEventListener("click", () => choose(newest(Number(button.dataset.days))));
-  window.addEventListener("hashchange", show);
-  show();
+  window.addEventListener("hashchange", showNext);
+  showNext();
 })();

@@ -1,0 +1,1 @@
+"""Tests of the assets of the group `delivery`, a module each."""

@@ -26,7 +26,7 @@ def write_dashboard(settings: Settings, language: str, *, is_opening: bool) -> N
             be.
     """
     annotations = read_annotations(settings.annotations)
-    with warehouse_of(settings).session(read_only=True) as session:
+    with warehouse_of(settings).reading() as session:
         found = read_tables(session, settings, TABLES, DASHBOARD)
     rows = Rows(active=found.pop("active"), by=found.pop("by"), insight=Insight(**found))
     pages = write_pages(pages_of(rows, annotations, settings.frequent_min_days), settings.report_dir, DASHBOARD)

@@ -30,7 +30,7 @@ def print_answer(settings: Settings, language: str, *, is_opening: bool) -> None
         CalbackError: the warehouse cannot be read, a table was never written, or the pages cannot be.
     """
     out = Console(markup=False, highlight=False, soft_wrap=True)
-    with warehouse_of(settings).session(read_only=True) as session:
+    with warehouse_of(settings).reading() as session:
         insight = Insight(**read_tables(session, settings, TABLES, "report"))
     reports = reports_of(insight)
     texts = {code: report.page() for code, report in reports.items()}

@@ -10,6 +10,10 @@ DAILY_ACTIVE_USERS = Table(
     description="How many people used Calback each day, week and month, and how many of them were new, "
     "came back, or came back after a long pause.",
     grain="day",
+    use="Draw it over days; for a week or a month, take `wau` or `mau` of its last day.",
+    caution="Not to be added up over days, which would count people twice. Not Google Analytics' active users, who are "
+    "engaged for a while.",
+    defined_in="metrics.md",
     key=(EVENT_DATE,),
     declared=(
         Column(EVENT_DATE, "DATE", "The day.", required=True),
@@ -31,9 +35,12 @@ DAILY_ACTIVE_USERS = Table(
 
 ACTIVE_USERS_BY = Table(
     name="active_users_by",
-    description="How many people used Calback on a day by platform, by country and by version of the app. Whoever "
-    "used two platforms is counted in both, so that the values of a day may add up to more than its dau.",
+    description="How many people used Calback on a day by platform, by country and by version of the app.",
     grain="day × dimension × value",
+    use="Take the rows of one dimension, and draw a line for each value over days.",
+    caution="Not to be added up: whoever used two platforms on a day is counted in both, so that the values of a day "
+    "may be more than its `dau`. Counts of fewer than ten people are in it; show them to nobody.",
+    defined_in="metrics.md",
     key=(EVENT_DATE, "dimension", "value"),
     clustering=("dimension",),
     declared=(
@@ -61,6 +68,10 @@ FREQUENT_USERS = Table(
     description="The people who keep coming back: at least as many active days as the settings ask for, in the window "
     "that they name or since the 1st of the month; by default three in 30.",
     grain="user × day",
+    use="Take the rows of one day: with `is_frequent` who came often of late, with `is_frequent_month` who did this "
+    "month.",
+    caution="Not everybody active: who is frequent by neither reading has no row. A person has a row a day.",
+    defined_in="metrics.md",
     key=(EVENT_DATE, "user_id"),
     clustering=("user_id",),
     person=("user_id",),

@@ -1,1 +1,4 @@
-"""Assets of the group `delivery`: what leaves the warehouse for people and their tools."""
+"""What leaves the warehouse after each materialization.
+
+Assets that deliver belong here; formats, targets and manifests stand in `calback_assets.delivery`.
+"""

@@ -1,1 +1,1 @@
-"""Tests of the assets of the group `delivery`, a module each."""
+"""Tests of assets / delivery."""

@@ -30,7 +30,7 @@ NOT_RUN: Mapping[str, str] = {
     "chmod ": "mends a file that the reader has written",
     "make ": "installs, serves or takes minutes; the tutorial's test runs `make demo`",
     "calback ui": "serves until somebody ends it",
-    "calback report .*--open": "opens a browser; without that option it is run",
+    "calback (report|dashboard) .*--open": "opens a browser; without that option it is run",
     "calback erase": "asks a person",
     "calback sample data/sample": "writes the large sample that `make demo` writes; the world has a smaller one",
     "calback export .*(gs|bigquery)://": "somebody's bucket or dataset; the tests of deliveries write to their servers",

@@ -27,7 +27,7 @@ from calback_assets_tests.documents import ROOT, Block, blocks, documents
 NOT_RUN: Mapping[str, str] = {
     r"(gcloud|bq|firebase|node|url=|for) ?": "a program of Google's or Node's, and somebody's project",
     "curl ": "asks a server",
-    "chmod ": "mends a file that the reader has written",
+    "(chmod|mkdir) ": "mends what the reader has written, makes a folder of theirs",
     "make ": "installs, serves or takes minutes; the tutorial's test runs `make demo`",
     "calback ui": "serves until somebody ends it",
     "calback report .*--open": "opens a browser; without that option it is run",

@@ -9,8 +9,11 @@ from functools import partial
 from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
+from calback_assets.assets.app import app_sources
 from calback_assets.assets.insight.insight_report import insight_report_asset
+from calback_assets.assets.lineage import Lineage, Steps
 from calback_assets.assets.raw import raw_assets
+from calback_assets.assets.shown import shown
 from calback_assets.assets.sql_asset import dependents
 from calback_assets.automation.erasure import erase_job
 from calback_assets.automation.jobs import daily_job
@@ -48,15 +51,21 @@ def build_defs(settings: Settings) -> Definitions:
         # Both have been beta since 2023 and are what ranges in one run and trailing windows need.
         for name in ("backfill_policy", "allow_nonexistent_upstream_partitions"):
             warnings.filterwarnings("ignore", f"Parameter `{name}`", BetaWarning)
+        raw = raw_assets(partitions)
         assets = [
-            *raw_assets(partitions),
+            *raw,
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
             insight_report_asset(settings.report_dir),
         ]
+    app = app_sources(settings)
+    steps: dict[AssetKey, Steps] = {AssetKey(source.table): source.lineage for source in app}
+    steps |= {AssetKey(declared.table.name): declared.lineage for declared in SQL_ASSETS}
+    as_shown = shown(warehouse, Lineage(steps))
     partitioned = [built.key for built in assets if built.partitions_def is not None]
-    without_days = [key for built in assets if built.partitions_def is None for key in built.keys]
+    snapshots = [key for built in raw if built.partitions_def is None for key in built.keys]
+    without_days = [key for built in assets[len(raw) :] if built.partitions_def is None for key in built.keys]
     return Definitions(
-        assets=assets,
+        assets=[*(as_shown(source.spec) for source in app), *(built.map_asset_specs(as_shown) for built in assets)],
         asset_checks=[
             *build_checks(CHECKS, calendar),
             *build_volume_checks((RAW_USERS, RAW_MEETINGS, RAW_EVENTS, RAW_ACCESS_LOG), calendar),
@@ -70,6 +79,7 @@ def build_defs(settings: Settings) -> Definitions:
                 settings.timezone,
                 settings.end_date,
                 partial(arrived_everywhere, sources),
+                snapshots,
                 others=dict.fromkeys(without_days, 0) | {AssetKey(RETURN_MODEL.name): settings.model_every_days},
             )
         ],

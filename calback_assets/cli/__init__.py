@@ -19,8 +19,7 @@ from calback_assets.settings import SOURCES, FirestoreEmulator, Settings, enviro
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
-_MOST_ROWS = 10_000
-"""As many as somebody may scroll through; they are in memory together."""
+_MOST_ROWS = 1_000_000_000
 _REPORT = "see the traceback with --debug, and report it"
 
 
@@ -210,17 +209,37 @@ def erase(user_id: str, is_confirmed: bool, is_hash_only: bool) -> None:
 @main.command()
 @_debug
 @click.argument("table", metavar="TABLE", callback=_table)
-@click.option("--limit", type=click.IntRange(1, _MOST_ROWS), default=20, show_default=True, help="Rows at most.")
-def show(table: Table, limit: int) -> None:
-    """Print the newest rows of a table.
+@click.option("--from", "start", metavar="DAY", callback=_day, help="First day, YYYY-MM-DD; by default of all.")
+@click.option("--to", "end", metavar="DAY", callback=_day, help="Last day; by default of all.")
+@click.option("--columns", metavar="NAMES", default="", help="Columns, joined by commas, in this order; default all.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    show_default=True,
+    help="json is one object a line.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, _MOST_ROWS), help="Rows at most; 20 of a table, and all of any other format."
+)
+def show(table: Table, start: date | None, end: date | None, columns: str, form: str, limit: int | None) -> None:
+    """Print the newest rows of a table, for a person or for a program.
+
+    They come from the read copy, which no run locks; docs/read-copy.md says how other programs open it.
 
     \b
     Example:
       calback show daily_active_users --limit 7
+      calback show retention_cohorts --columns cohort_week,size
+      calback show unified_events --from 2024-04-01 --to 2024-04-07 --format parquet > week.parquet
     """  # noqa: D301
-    from calback_assets.cli.show import newest_rows
+    from calback_assets.cli.show import Asked, show_rows
 
-    newest_rows(Settings.from_env(environment(), is_reading=True), table, limit)
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    asked = Asked(table, names, start, end, limit, form)
+    asked.check()
+    show_rows(Settings.from_env(environment(), is_reading=True), asked)
 
 
 @main.command()

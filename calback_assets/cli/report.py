@@ -27,7 +27,7 @@ def print_answer(settings: Settings, language: str, *, is_opening: bool) -> None
         CalbackError: the warehouse cannot be read, a table was never written, or the pages cannot be.
     """
     out = Console(markup=False, highlight=False, soft_wrap=True)
-    with warehouse_of(settings).session(read_only=True) as session:
+    with warehouse_of(settings).reading() as session:
         insight = _read(session, settings)
     reports = reports_of(insight)
     page = write_pages(reports, settings.report_dir)[language]

@@ -95,7 +95,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         out.print(f"Also rebuilt days whose input has changed: {rebuilt}")
     for warning in warnings_of(result):
         notes.print(f"warning: {warning}")
-    with warehouse.session(read_only=True) as session:
+    with warehouse.reading() as session:
         closing_table(session, last)
     for line in _answer(result):
         out.print(line)

@@ -10,6 +10,10 @@ DAILY_ACTIVE_USERS = Table(
     description="How many people used Calback each day, week and month, and how many of them were new, "
     "came back, or came back after a long pause.",
     grain="day",
+    use="Draw it over days; for a week or a month, take `wau` or `mau` of its last day.",
+    caution="Not to be added up over days, which would count people twice. Not Google Analytics' active users, who are "
+    "engaged for a while.",
+    defined_in="metrics.md",
     key=(EVENT_DATE,),
     declared=(
         Column(EVENT_DATE, "DATE", "The day.", required=True),
@@ -34,6 +38,10 @@ FREQUENT_USERS = Table(
     description="The people who keep coming back: at least as many active days as the settings ask for, in the window "
     "that they name or since the 1st of the month; by default three in 30.",
     grain="user × day",
+    use="Take the rows of one day: with `is_frequent` who came often of late, with `is_frequent_month` who did this "
+    "month.",
+    caution="Not everybody active: who is frequent by neither reading has no row. A person has a row a day.",
+    defined_in="metrics.md",
     key=(EVENT_DATE, "user_id"),
     clustering=("user_id",),
     person=("user_id",),

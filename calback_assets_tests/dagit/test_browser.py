@@ -13,6 +13,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EVENTS = """{ assetOrError(assetKey: {path: ["raw_access_log"]}) { ... on Asset {
     assetMaterializations { partition runId } } } }"""
+RUNS = "{ runsOrError(limit: 1) { ... on Runs { results { id } } } }"
 
 
 def test_the_lineage_shows_every_asset_once_the_groups_are_opened(morning: Morning, page: Page) -> None:
@@ -51,3 +52,44 @@ def test_a_person_with_the_token_materializes_a_partition_by_clicking(morning: M
         "materialization", RUN_SECONDS, lambda: [run for run in events() if run not in before] or None
     )
     assert morning.dagit.finished_run(added[0]) == "SUCCESS"
+
+
+def test_a_person_with_the_token_materializes_seven_days_in_one_run_by_clicking(morning: Morning, page: Page) -> None:
+    week = [str(day) for day in morning.days[:7]]
+
+    def events() -> list[tuple[str, str]]:
+        found = morning.dagit.ask(EVENTS)["assetOrError"]["assetMaterializations"]
+        return [(event["runId"], event["partition"]) for event in found]
+
+    before = {run for run, _ in events()}
+    page.goto(f"{morning.dagit.address}/assets/raw_access_log")
+    page.get_by_text("Materialize…").first.click()
+    page.get_by_placeholder("ex: ").fill(f"[{week[0]}...{week[-1]}]")
+    page.get_by_placeholder("ex: ").press("Enter")
+    expect(page.get_by_text("7 partitions")).to_be_visible()
+    page.get_by_role("button", name="Launch backfill").click()
+
+    def added() -> list[tuple[str, str]] | None:
+        found = sorted(event for event in events() if event[0] not in before)
+        return found if len(found) >= len(week) else None
+
+    built = morning.dagit.wait_for("seven materializations", RUN_SECONDS, added)
+    assert [day for _, day in built] == week
+    (run,) = {run for run, _ in built}
+    assert morning.dagit.finished_run(run) == "SUCCESS"
+
+
+def test_a_person_with_the_token_runs_the_checks_of_a_table_by_themselves(morning: Morning, page: Page) -> None:
+    def newest() -> str:
+        (run,) = morning.dagit.ask(RUNS)["runsOrError"]["results"]
+        return str(run["id"])
+
+    before = newest()
+    page.goto(f"{morning.dagit.address}/assets/daily_active_users?view=checks")
+    page.get_by_role("button", name="Execute all").click()
+    run = morning.dagit.wait_for("run", RUN_SECONDS, lambda: newest() if newest() != before else None)
+    assert morning.dagit.finished_run(run) == "SUCCESS"
+    page.reload()
+    expect(page.get_by_text("Passed", exact=True)).to_be_visible()
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(3)
+    expect(page.get_by_role("row", name=f"days {len(morning.days)}", exact=True)).to_be_visible()

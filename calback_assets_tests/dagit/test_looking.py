@@ -41,6 +41,35 @@ def test_a_run_of_the_command_is_seen_on_the_page_of_its_job(demo: Demo, strange
 
 
 @pytest.mark.browser
+def test_the_numbers_of_a_data_set_that_has_ended_are_plotted_where_its_asset_is_looked_at(
+    demo: Demo, stranger: Page
+) -> None:
+    asked = """{ assetNodeOrError(assetKey: {path: ["daily_active_users"]}) { ... on AssetNode {
+        partitionKeyConnection(limit: 120, ascending: false) { results } } } }"""
+    newest = demo.dagit.ask(asked)["assetNodeOrError"]["partitionKeyConnection"]["results"]
+    assert newest == [f"2024-01-0{day}" for day in range(5, 0, -1)]
+    stranger.goto(f"{demo.dagit.address}/assets/daily_active_users?view=overview")
+    stranger.get_by_role("button", name="Plots").click()
+    # Dagit says so under plots by partition, and nowhere else.
+    expect(stranger.get_by_text("When graphing values by partition")).to_be_visible()
+    stranger.goto(f"{demo.dagit.address}/asset-groups?expanded=global%40global%3Ametrics")
+    stranger.get_by_text("daily_active_users", exact=True).first.click()
+    expect(stranger.get_by_text("When graphing values by partition")).to_be_attached()
+    for name in ("dau", "wau", "mau"):
+        expect(stranger.get_by_text(name, exact=True)).to_be_attached()
+
+
+@pytest.mark.browser
+def test_nothing_can_be_materialized_or_checked_by_clicking(demo: Demo, stranger: Page) -> None:
+    stranger.goto(f"{demo.dagit.address}/assets/daily_active_users?view=checks")
+    expect(stranger.get_by_text("Succeeded", exact=True).first).to_be_visible()
+    for name in ("Execute all", "Execute", "Materialize…"):
+        expect(stranger.get_by_role("button", name=name, exact=True)).to_be_disabled()
+    stranger.goto(f"{demo.dagit.address}/asset-groups")
+    expect(stranger.get_by_role("button", name="Materialize all…")).to_be_disabled()
+
+
+@pytest.mark.browser
 def test_a_page_of_another_origin_does_not_even_look(demo: Demo, site: int, stranger: Page) -> None:
     before = traces(demo.dagit.ask)
     told, shown = attack(stranger.context, f"http://127.0.0.1:{site}", demo.dagit.address)

@@ -63,11 +63,6 @@ class BigQueryLedger:
             )
         )
 
-    def last_day(self, table: Table) -> date | None:
-        """The last day of the table that was ever written."""
-        days = self._jobs.days(f"SELECT DISTINCT {EVENT_DATE} FROM {LEDGER} WHERE table_name = '{table.name}'")
-        return max(days, default=None)
-
     def enter(self, table: Table, row_counts: Mapping[date, int], cause: str, purpose: Purpose) -> None:
         """Enter partitions that were written, and are not stale, with the rows of each."""
         entries = (

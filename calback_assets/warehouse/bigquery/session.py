@@ -344,12 +344,9 @@ class BigQuerySession(Session):
             found = streamed(self._reader, self._client.project, self._dataset.table(name), schema.names, where)
         yield from found or paged(self._jobs.query(selection(name, schema.names, where, limit), READ), self._jobs.retry)
 
-    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        query = newest_first(table).from_(exp.table_(table.name)).limit(limit)
-        if table.is_partitioned:
-            last = self._ledger.last_day(table) or date.max - timedelta(days=1)
-            query = query.where(within(last - timedelta(days=limit), last + timedelta(days=1)))
-        return self.records(query.sql("bigquery"))
+    def _newest(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
+        query = newest_first(ref, schema.names, limit).from_(exp.table_(ref.table.name))
+        yield from paged(self._jobs.query(query.sql("bigquery"), READ), self._jobs.retry)
 
     def _erasure(self, run_id: str) -> BigQueryErasure:
         return BigQueryErasure(self, self._jobs, self._ledger, self._subjects, self._dependents, run_id)

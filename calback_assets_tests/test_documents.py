@@ -33,7 +33,8 @@ NOT_RUN: Mapping[str, str] = {
     "calback report .*--open": "opens a browser; without that option it is run",
     "calback erase": "asks a person",
     "calback sample data/sample": "writes the large sample that `make demo` writes; the world has a smaller one",
-    r"calback .*2023-": "days of the reader's own exports, which the sample does not have",
+    "calback run --from 2024-02-01": "reads days that the world, which begins with April, has not built",
+    "calback run --from 2023-": "days of the reader's own exports, which the sample does not have",
     "export ": "names the reader's own files, project or emulator",
 }
 """What a command begins with, and why it is not run here."""
@@ -66,11 +67,18 @@ def reason(command: str) -> str | None:
     return next((why for begins, why in NOT_RUN.items() if re.match(begins, command)), None)
 
 
+def examples() -> list[str]:
+    """The commands that the help of commands shows; a variable before one names an emulator."""
+    printed = "\n".join(block.text for block in blocks("docs/commands.md"))
+    return re.findall(r"^    (?:[A-Z_]+=\S+ )?(calback .*)$", printed, flags=re.MULTILINE)
+
+
 def commands() -> Iterator[str]:
     """The commands that are run one by one: a block that is not begun is not gone on with either."""
     for block in shell_blocks():
         if re.match("calback ", block.text):
             yield from block.commands
+    yield from examples()
 
 
 class World:
@@ -84,7 +92,7 @@ class World:
 
     def _run(self, command: str) -> str:
         # What stands behind a pipe is the shell's.
-        result = CliRunner().invoke(main, shlex.split(command.partition(" | ")[0])[1:], prog_name="calback")
+        result = CliRunner().invoke(main, shlex.split(re.split(r" [|>] ", command)[0])[1:], prog_name="calback")
         assert result.exit_code == 0, f"{command}\n{result.output}"
         return result.output
 
@@ -117,8 +125,8 @@ def test_a_command_runs_as_it_is_written(world: World, command: str) -> None:
 
 
 def test_every_command_and_option_in_a_document_exists() -> None:
-    lines = [line for block in shell_blocks() for line in block.commands]
-    named = [shlex.split(line.partition(" | ")[0]) for line in lines if re.match("(calback|make) ", line)]
+    lines = [line for block in shell_blocks() for line in block.commands] + examples()
+    named = [shlex.split(re.split(r" [|>] ", line)[0]) for line in lines if re.match("(calback|make) ", line)]
     assert {words[0] for words in named} == {"calback", "make"}
     for program, name, *arguments in named:
         if program == "make":
@@ -134,7 +142,8 @@ def test_everything_in_a_document_that_is_typed_is_run_or_has_a_reason_not_to_be
 
 @pytest.mark.parametrize("begins", NOT_RUN)
 def test_a_reason_is_that_of_a_command_in_a_document(begins: str) -> None:
-    lines = [block.text for block in shell_blocks()] + [line for block in shell_blocks() for line in block.commands]
+    lines = [block.text for block in shell_blocks()]
+    lines += [line for block in shell_blocks() for line in block.commands] + examples()
     assert any(re.match(begins, line) for line in lines)
 
 

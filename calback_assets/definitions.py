@@ -10,6 +10,7 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.app import app_sources
+from calback_assets.assets.delivery.exports import export_assets
 from calback_assets.assets.insight.insight_report import insight_report_asset
 from calback_assets.assets.lineage import Lineage, Steps
 from calback_assets.assets.raw import raw_assets
@@ -56,6 +57,7 @@ def build_defs(settings: Settings) -> Definitions:
             *raw,
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
             insight_report_asset(settings.report_dir),
+            *export_assets(settings, partitions),
         ]
     app = app_sources(settings)
     steps: dict[AssetKey, Steps] = {AssetKey(source.table): source.lineage for source in app}

@@ -23,10 +23,8 @@ from dagster import (
 
 from calback_assets.automation.jobs import daily_job
 from calback_assets.days import stretches
-from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
+from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, REWRITTEN_DAYS
 
-REWRITTEN_DAYS = 3
-"""Google Analytics rewrites a daily table for up to three days after its date."""
 LOOK_BACK_DAYS = 30
 """Days without a materialization are looked for this far back."""
 

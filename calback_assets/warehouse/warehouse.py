@@ -245,6 +245,9 @@ class Session(Protocol):
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
 
+    def versions(self, table: Table) -> Mapping[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
 

@@ -27,13 +27,16 @@ from calback_assets_tests.documents import ROOT, Block, blocks, documents
 NOT_RUN: Mapping[str, str] = {
     r"(gcloud|bq|firebase|node|url=|for) ?": "a program of Google's or Node's, and somebody's project",
     "curl ": "asks a server",
+    "duckdb ": "DuckDB's own program, which nothing here installs",
     "(chmod|mkdir) ": "mends what the reader has written, makes a folder of theirs",
     "make ": "installs, serves or takes minutes; the tutorial's test runs `make demo`",
     "calback ui": "serves until somebody ends it",
     "calback report .*--open": "opens a browser; without that option it is run",
     "calback erase": "asks a person",
     "calback sample data/sample": "writes the large sample that `make demo` writes; the world has a smaller one",
-    "calback run --from 2024-02-01": "reads days that the world, which begins with April, has not built",
+    "calback (run|export .*) --from 2024-02-01": "takes days that the world, which begins with April, has not built",
+    "calback export .*(gs|bigquery)://": "somebody's bucket, somebody's dataset",
+    "CALBACK_EXPORT_TO=": "somebody's database",
     "calback run --from 2023-": "days of the reader's own exports, which the sample does not have",
     "export ": "names the reader's own files, project or emulator",
 }
@@ -126,7 +129,8 @@ def test_a_command_runs_as_it_is_written(world: World, command: str) -> None:
 
 def test_every_command_and_option_in_a_document_exists() -> None:
     lines = [line for block in shell_blocks() for line in block.commands] + examples()
-    named = [shlex.split(re.split(r" [|>] ", line)[0]) for line in lines if re.match("(calback|make) ", line)]
+    typed = [re.sub(r"^(?:[A-Z_]+=\S+ )+", "", re.split(r" [|>] ", line)[0]) for line in lines]
+    named = [shlex.split(line) for line in typed if re.match("(calback|make) ", line)]
     assert {words[0] for words in named} == {"calback", "make"}
     for program, name, *arguments in named:
         if program == "make":
@@ -168,7 +172,8 @@ def test_the_variables_that_a_document_sets_can_be_set_so() -> None:
 
 
 def queries() -> list[Block]:
-    return [block for block in found("sql") if not block.text.startswith("-- excerpt\n")]
+    """Those for both engines: neither a line out of one nor what only DuckDB knows."""
+    return [block for block in found("sql") if not block.text.startswith(("-- excerpt\n", "ATTACH "))]
 
 
 @pytest.mark.parametrize("block", queries(), ids=lambda block: block.text.partition("calback.")[2].split()[0])
@@ -186,6 +191,11 @@ def test_a_query_is_googlesql_names_its_days_and_runs_in_duckdb(world: World, bl
     rows = world.rows(text)
     # Thirty people are too few for a model.
     assert rows or "first_week" in text or "return_" in text
+
+
+def test_what_only_duckdb_knows_runs_there(world: World) -> None:
+    statements = [block.text for block in found("sql") if block.text.startswith("ATTACH ")]
+    assert [bool(world.rows(text)) for text in statements] == [True] * len(statements)
 
 
 @pytest.mark.parametrize("block", found("python"), ids=lambda block: block.text.split("\n")[0])
@@ -216,6 +226,13 @@ def test_what_a_document_links_to_is_there(document: str) -> None:
         linked = (ROOT / document).parent / name if name else ROOT / document
         assert linked.exists(), link
         assert not anchor or anchor in _anchors(linked), link
+
+
+def test_the_pages_that_the_help_of_commands_names_are_there() -> None:
+    printed = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"docs/[\w-]+\.md", printed))
+    assert len(named) > 3
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 def test_the_index_lists_every_page() -> None:

@@ -54,8 +54,11 @@ def found(language: str) -> list[Block]:
 
 
 def is_shown(block: Block) -> bool:
-    """Whether it is printed by a command, or drawn: a table, the floors of the package."""
-    return block.text.startswith("┃") or (block.document == "CONTRIBUTING.md" and " | " in block.text)
+    """Whether it is printed by a command, or drawn: a table, a folder, the floors of the package."""
+    is_drawn = block.text.partition("\n")[0].endswith("/") or (
+        block.document == "CONTRIBUTING.md" and " | " in block.text
+    )
+    return is_drawn or block.text.startswith("┃")
 
 
 def is_env_file(block: Block) -> bool:
@@ -109,7 +112,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as environment:
         environment.chdir(folder)
-        environment.setenv("MPLBACKEND", "Agg")
         for variable in Understanding.of({}, ()).variables:
             environment.delenv(variable.name, raising=False)
         environment.delenv("DAGSTER_HOME", raising=False)

@@ -27,6 +27,7 @@ from calback_assets_tests.documents import ROOT, Block, blocks, documents
 NOT_RUN: Mapping[str, str] = {
     r"(gcloud|bq|firebase|node|url=|for) ?": "a program of Google's or Node's, and somebody's project",
     "curl ": "asks a server",
+    "python -m calback_assets_tests": "writes into the repository; a test compares what it would write",
     "duckdb ": "DuckDB's own program, which nothing here installs",
     "(chmod|mkdir) ": "mends what the reader has written, makes a folder of theirs",
     "make ": "installs, serves or takes minutes; the tutorial's test runs `make demo`",

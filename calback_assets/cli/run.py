@@ -129,7 +129,9 @@ def _select(defs: Definitions, selection: str | None) -> Sequence[AssetKey]:
             # Dagster's own parser passes a parameter that Dagster calls beta.
             warnings.filterwarnings("ignore", "Parameter `include_sources`", BetaWarning)
             chosen = AssetSelection.all() if selection is None else AssetSelection.from_coercible(selection.split(","))
-        assets = sorted(chosen.resolve(defs.resolve_asset_graph()))
+        graph = defs.resolve_asset_graph()
+        # What the app leaves behind can be named, and not made.
+        assets = sorted(chosen.resolve(graph) & graph.executable_asset_keys)
     except DagsterError:
         assets = []
     if not assets:

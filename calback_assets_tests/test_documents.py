@@ -32,7 +32,7 @@ NOT_RUN: Mapping[str, str] = {
     "(chmod|mkdir) ": "mends what the reader has written, makes a folder of theirs",
     "make ": "installs, serves or takes minutes; the tutorial's test runs `make demo`",
     "calback ui": "serves until somebody ends it",
-    "calback report .*--open": "opens a browser; without that option it is run",
+    "calback (report|dashboard) .*--open": "opens a browser; without that option it is run",
     "calback erase": "asks a person",
     "calback sample data/sample": "writes the large sample that `make demo` writes; the world has a smaller one",
     "calback (run|export .*) --from 2024-02-01": "takes days that the world, which begins with April, has not built",

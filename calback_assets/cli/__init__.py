@@ -321,6 +321,23 @@ def report(language: str, is_opening: bool) -> None:
 
 @main.command()
 @_debug
+@click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of what is opened.")
+@click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+def dashboard(language: str, is_opening: bool) -> None:
+    """Make the dashboard anew from the stored tables, and say where it is.
+
+    \b
+    Example:
+      calback dashboard --language ko --open
+    """  # noqa: D301
+    settings = Settings.from_env(environment(), is_reading=True)
+    from calback_assets.cli.dashboard import write_dashboard
+
+    write_dashboard(settings, language, is_opening=is_opening)
+
+
+@main.command()
+@_debug
 @click.pass_context
 def doctor(ctx: click.Context) -> None:
     """Say how everything stands: settings, versions, sources, warehouse, and what to do.

@@ -10,6 +10,7 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.app import app_sources
+from calback_assets.assets.delivery.dashboard import dashboard_asset
 from calback_assets.assets.delivery.exports import export_assets
 from calback_assets.assets.insight.insight_report import insight_report_asset
 from calback_assets.assets.lineage import Lineage, Steps
@@ -58,6 +59,7 @@ def build_defs(settings: Settings) -> Definitions:
             *raw,
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
             insight_report_asset(settings.report_dir),
+            dashboard_asset(settings.report_dir, settings.annotations, settings.frequent_min_days),
             *export_assets(settings, partitions),
         ]
     app = app_sources(settings)

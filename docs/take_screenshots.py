@@ -1,6 +1,7 @@
 """Takes the pictures of this folder from a running Dagit: `python docs/take_screenshots.py ADDRESS`, as it was printed.
 
-After `make demo`, with `make ui` running and Debian's chromium installed. The report is taken from `data/report`.
+After `make demo`, with `make ui` running and Debian's chromium installed. The report and the dashboard are taken from
+`data/report`.
 """
 
 import sys
@@ -53,6 +54,14 @@ def take_report(page: Page) -> None:
     save(page, "insight_report.png")
 
 
+def take_dashboard(page: Page) -> None:
+    """The top of the dashboard's pictures, of two months."""
+    page.set_viewport_size({"width": 1280, "height": 1500})
+    page.goto((DOCS.parent / "data" / "report" / "dashboard.en.html").as_uri() + "#from=2024-03-01&to=2024-04-29")
+    expect(page.locator("html[data-drawn]")).to_be_attached()
+    save(page, "dashboard.png")
+
+
 def save(page: Page, name: str, clip: FloatRect | None = None) -> None:
     """A picture in 128 colours, a third of the size, and no wider than a screen."""
     page.wait_for_load_state("networkidle")
@@ -72,6 +81,7 @@ def main(way_in: str) -> None:
         take_lineage(page, address)
         take_daily_active_users(page, address)
         take_report(page)
+        take_dashboard(page)
         browser.close()
 
 

@@ -86,6 +86,7 @@ def _page(graph: AssetGraph, table: Table) -> str:
         "Reads": ", ".join(_read(table, parent) for parent in sorted(node.parent_keys)) or "its source",
         "Read by": ", ".join(_linked(child) for child in sorted(node.child_keys)) or "people",
         "Made by": _source(table),
+        "Defined in": f"[{table.defined_in}]({table.defined_in})" if table.defined_in else "",
     }
     checks = [graph.get_check_spec(check) for check in sorted(node.check_keys, key=lambda check: check.name)]
     return "\n".join(

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l m] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l m n] [--quick]`."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from benchmarks import (
     bigquery_faults,
     bigquery_partition,
     executor,
+    exports,
     firestore_snapshot,
     first_week_lift,
     history,
@@ -38,6 +39,7 @@ _QUESTIONS: dict[str, ModuleType] = {
     "k": return_model,
     "l": insight,
     "m": sample_at_once,
+    "n": exports,
 }
 
 

@@ -31,7 +31,8 @@ from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.googlesql.template import Parameter
 from calback_assets.warehouse.intake import Policy, arrived_everywhere, intake_resource
-from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
+from calback_assets.warehouse.io_manager import Calendar
+from calback_assets.warehouse.resources import io_manager_resource, warehouse_resource
 
 
 def build_defs(settings: Settings) -> Definitions:
@@ -88,8 +89,8 @@ def build_defs(settings: Settings) -> Definitions:
             )
         ],
         resources={
-            "io_manager": opened_once_a_run(warehouse, calendar),
-            "warehouse": warehouse,
+            "io_manager": io_manager_resource(warehouse, calendar),
+            "warehouse": warehouse_resource(warehouse, settings),
             "intake": intake_resource(sources, Policy(settings.expected_sources, settings.max_lost_share), warehouse),
         },
         # DuckDB has one writer, and a process for each step costs seconds.

@@ -11,20 +11,30 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import FloatRect, Page, expect, sync_playwright
 
+from calback_assets.assets import GROUPS
+from calback_assets.assets.shown import numbered_group
+
 DOCS = Path(__file__).parent
-GROUPS = ("raw", "core", "metrics", "cohorts", "insight")
+MARGIN = 10
 
 
 def take_lineage(page: Page, address: str) -> None:
     """The global asset lineage with every group open, cropped to the graph."""
     page.set_viewport_size({"width": 3900, "height": 3700})  # Dagit draws what fits in, and no smaller.
-    page.goto(f"{address}/asset-groups?expanded=" + "%2C".join(f"global%40global%3A{group}" for group in GROUPS))
+    groups = "%2C".join(f"global%40global%3A{numbered_group(group)}" for group in GROUPS)
+    page.goto(f"{address}/asset-groups?expanded={groups}")
     page.get_by_role("button", name="Hide navigation").click()
     page.get_by_role("button", name="panel_show_right").last.click()
     graph = page.locator("svg").filter(has_text="frequent_users").last
     expect(graph.get_by_text("Materialized").first).to_be_visible()
     expect(graph.get_by_text("Loading")).to_have_count(0)
-    save(page, "lineage.png", {"x": 140, "y": 320, "width": 3240, "height": 3080})
+    page.wait_for_load_state("networkidle")
+    boxes = [box for node in graph.locator("foreignObject").all() if (box := node.bounding_box())]
+    left, top = (min(box[side] for box in boxes) - MARGIN for side in ("x", "y"))
+    right = max(box["x"] + box["width"] for box in boxes) + MARGIN
+    bottom = max(box["y"] + box["height"] for box in boxes) + MARGIN
+    left, top = max(left, 0), max(top, 0)
+    save(page, "lineage.png", {"x": left, "y": top, "width": right - left, "height": bottom - top})
 
 
 def take_daily_active_users(page: Page, address: str) -> None:

@@ -245,7 +245,7 @@ def show(table: Table, start: date | None, end: date | None, columns: str, form:
     \b
     Example:
       calback show daily_active_users --limit 7
-      calback show retention_cohorts --columns cohort_week,size
+      calback show retention_cohorts --columns cohort_week,cohort_size
       calback show unified_events --from 2024-04-01 --to 2024-04-07 --format parquet > week.parquet
     """  # noqa: D301
     from calback_assets.cli.show import Asked, show_rows
@@ -282,7 +282,7 @@ def export(
     \b
     Example:
       calback export daily_active_users --format xlsx --one-file --into exports
-      calback export who_did_what --from 2024-02-01 --to 2024-02-29 --one-file --into exports
+      calback export who_did_what --from 2024-04-01 --to 2024-04-29 --one-file --into exports
       calback export frequent_users --format parquet --into gs://my-bucket/calback
     """  # noqa: D301
     settings = Settings.from_env(environment(), is_reading=True)

@@ -37,7 +37,7 @@ def export_days(
         return f"written: {_count(len(done), is_daily=is_daily)} of {name}; run the same command again to finish"
 
     notes = []
-    with interruptible(so_far, break_off), warehouse_of(settings).session(read_only=True) as session:
+    with interruptible(so_far, break_off), warehouse_of(settings).reading() as session:
         days = days_between(first, last) if is_daily else []
         written = written_days(session, name, days)
         asked = Asked(

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from calback_assets.assets.insight.insight_report import PAGE
 from calback_assets.assets.pages import write_pages
+from calback_assets.cli.show import note_age
 from calback_assets.errors import WarehouseError
 from calback_assets.report.findings import TABLES, Insight, columns_of
 from calback_assets.report.page import reports_of
@@ -30,8 +31,10 @@ def print_answer(settings: Settings, language: str, *, is_opening: bool) -> None
         CalbackError: the warehouse cannot be read, a table was never written, or the pages cannot be.
     """
     out = Console(markup=False, highlight=False, soft_wrap=True)
-    with warehouse_of(settings).reading() as session:
+    warehouse = warehouse_of(settings)
+    with warehouse.reading() as session:
         insight = Insight(**read_tables(session, settings, TABLES, "report"))
+    note_age(warehouse, Console(stderr=True, markup=False, highlight=False, soft_wrap=True))
     reports = reports_of(insight)
     texts = {code: report.page() for code, report in reports.items()}
     page = write_pages(texts, settings.report_dir, PAGE)[language]

@@ -32,7 +32,7 @@ from calback_assets.cli.dashboard import dashboard_line
 from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure, warnings_of
 from calback_assets.cli.report import answer_lines
-from calback_assets.cli.show import closing_table
+from calback_assets.cli.show import closing_table, note_age
 from calback_assets.days import days_between
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
@@ -99,6 +99,7 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         notes.print(f"warning: {warning}")
     with warehouse.reading() as session:
         closing_table(session, last)
+    note_age(warehouse, notes)
     for line in _answer(result):
         out.print(line)
     if late:
@@ -131,7 +132,9 @@ def _select(defs: Definitions, selection: str | None) -> Sequence[AssetKey]:
             # Dagster's own parser passes a parameter that Dagster calls beta.
             warnings.filterwarnings("ignore", "Parameter `include_sources`", BetaWarning)
             chosen = AssetSelection.all() if selection is None else AssetSelection.from_coercible(selection.split(","))
-        assets = sorted(chosen.resolve(defs.resolve_asset_graph()))
+        graph = defs.resolve_asset_graph()
+        # What the app leaves behind can be named, and not made.
+        assets = sorted(chosen.resolve(graph) & graph.executable_asset_keys)
     except DagsterError:
         assets = []
     if not assets:

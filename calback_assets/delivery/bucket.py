@@ -48,7 +48,7 @@ class BucketStore:
         try:
             # STORAGE_EMULATOR_HOST, which the client knows, names a server in Google's place.
             with TemporaryDirectory(prefix="calback-export-") as workshop:
-                bucket = storage.Client().bucket(self._bucket)
+                bucket = storage.Client(project=None).bucket(self._bucket)  # It has one of its own.
                 yield BucketShelf(bucket, f"{folder}/", Path(workshop))
         except (*FAILURES, GoogleCloudError, GoogleAuthError) as error:
             raise DeliveryError(f"{name}: {self._explain(error)}; the old files stand") from None

@@ -64,7 +64,7 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
         description=f"{name} where people work with it: {targets[0].where}. A run replaces the days that it "
         "writes, and those that have changed in the warehouse since they were delivered.",
         owners=OWNERS,
-        kinds={"python"},
+        kinds=_kinds(name, settings),
         deps=[AssetDep(source.name)],
         partitions_def=partitions if is_daily else None,
         backfill_policy=BackfillPolicy.single_run() if is_daily else None,
@@ -88,6 +88,13 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
         return MaterializeResult(metadata=_metadata(targets, done))
 
     return delivered
+
+
+def _kinds(name: str, settings: Settings) -> set[str]:
+    """The formats of its files, or the database, as Dagit names them."""
+    database = (settings.export_to or "").partition(":")[0].partition("+")[0]
+    formats = {given.format or database for given in settings.exports if given.table == name}
+    return {{"xlsx": "excel", "postgresql": "postgres"}.get(kind, kind) for kind in formats}
 
 
 def _metadata(targets: Sequence[Target], done: Sequence[Delivered]) -> dict[str, MetadataValue]:

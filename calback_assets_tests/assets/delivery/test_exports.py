@@ -82,7 +82,7 @@ def test_exports_belong_to_the_job_and_to_every_night(tmp_path: Path) -> None:
 
     node = graph.get(AssetKey(DELIVERED))
     assert node.parent_keys == {AssetKey(ACTIVITY)}
-    assert (node.group_name, node.partitions_def) == ("delivery", graph.get(AssetKey(ACTIVITY)).partitions_def)
+    assert (node.group_name, node.partitions_def) == ("7_delivery", graph.get(AssetKey(ACTIVITY)).partitions_def)
     assert graph.get(AssetKey("delivered_retention_cohorts")).partitions_def is None
     assert {AssetKey(DELIVERED), AssetKey("delivered_retention_cohorts")} <= job.asset_layer.selected_asset_keys
     without = build_defs(replace(given, exports=())).resolve_asset_graph()

@@ -69,13 +69,8 @@ class Model:
 
     Attributes:
         duckdb_template: the query for DuckDB, with its parameters still open.
-<<<<<<< HEAD
-        bigquery_template: the query for BigQuery, likewise.
         lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
             and of a count the keys of the rows that it counts. The day that is written is that of what is read.
-=======
-        lineage: for each output column, the (table, column) pairs that it is made from.
->>>>>>> suite
 
     Raises:
         ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from calback_assets.days import Stretch
+from calback_assets.delivery.exports import Pieces
 from calback_assets.delivery.files import FilesTarget
 from calback_assets.delivery.folder import FolderStore
 from calback_assets.delivery.formats.csv_format import CsvFormat
@@ -175,8 +176,8 @@ def test_a_manifest_says_what_the_rows_are_and_whether_they_may_change(stored: D
 def test_more_rows_than_a_sheet_takes_are_split_and_said(stored: DuckDBWarehouse, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     days = [DAY, NEXT]
-    ((_, sheets),) = delivered(stored, FilesTarget(store, XlsxFormat(4)), ACTIVITY, days, is_together=True)
-    ((_, split),) = delivered(stored, FilesTarget(store, CsvFormat(3)), ACTIVITY, days, is_together=True)
+    ((_, sheets),) = delivered(stored, FilesTarget(store, XlsxFormat(4)), ACTIVITY, days, pieces=Pieces.RANGE)
+    ((_, split),) = delivered(stored, FilesTarget(store, CsvFormat(3)), ACTIVITY, days, pieces=Pieces.RANGE)
 
     name = f"{ACTIVITY}_{DAY}_to_{NEXT}"
     book = openpyxl.load_workbook(tmp_path / ACTIVITY / f"{name}.xlsx")
@@ -193,7 +194,7 @@ def test_more_rows_than_a_sheet_takes_are_split_and_said(stored: DuckDBWarehouse
     ]
     assert users == ["'-1", f"'{FORMULA}", KOREAN] * 2
 
-    delivered(stored, files(tmp_path, "csv"), ACTIVITY, days, is_together=True)
+    delivered(stored, files(tmp_path, "csv"), ACTIVITY, days, pieces=Pieces.RANGE)
     assert [path.name for path in (tmp_path / ACTIVITY).glob("*.csv")] == [f"{name}.csv"]
 
 
@@ -211,7 +212,7 @@ def test_days_that_have_changed_since_are_delivered_again(tmp_path: Path) -> Non
 
 
 def test_what_people_did_is_a_column_an_action(stored: DuckDBWarehouse, tmp_path: Path) -> None:
-    delivered(stored, files(tmp_path, "csv"), "who_did_what", [DAY, NEXT], is_together=True)
+    delivered(stored, files(tmp_path, "csv"), "who_did_what", [DAY, NEXT], pieces=Pieces.RANGE)
 
     path = tmp_path / "who_did_what" / f"who_did_what_{DAY}_to_{NEXT}.csv"
     head, *rows = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())

@@ -10,6 +10,7 @@ from dagster import AssetKey, BetaWarning, Definitions, in_process_executor
 
 from calback_assets.assets import SQL_ASSETS
 from calback_assets.assets.app import app_sources
+from calback_assets.assets.delivery.dashboard import dashboard_asset
 from calback_assets.assets.delivery.exports import export_assets
 from calback_assets.assets.insight.insight_report import insight_report_asset
 from calback_assets.assets.lineage import Lineage, Steps
@@ -30,7 +31,8 @@ from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.googlesql.template import Parameter
 from calback_assets.warehouse.intake import Policy, arrived_everywhere, intake_resource
-from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
+from calback_assets.warehouse.io_manager import Calendar
+from calback_assets.warehouse.resources import io_manager_resource, warehouse_resource
 
 
 def build_defs(settings: Settings) -> Definitions:
@@ -57,6 +59,7 @@ def build_defs(settings: Settings) -> Definitions:
             *raw,
             *(declared.build(partitions, parameters) for declared in SQL_ASSETS),
             insight_report_asset(settings.report_dir),
+            dashboard_asset(settings.report_dir, settings.annotations, settings.frequent_min_days),
             *export_assets(settings, partitions),
         ]
     app = app_sources(settings)
@@ -86,8 +89,8 @@ def build_defs(settings: Settings) -> Definitions:
             )
         ],
         resources={
-            "io_manager": opened_once_a_run(warehouse, calendar),
-            "warehouse": warehouse,
+            "io_manager": io_manager_resource(warehouse, calendar),
+            "warehouse": warehouse_resource(warehouse, settings),
             "intake": intake_resource(sources, Policy(settings.expected_sources, settings.max_lost_share), warehouse),
         },
         # DuckDB has one writer, and a process for each step costs seconds.

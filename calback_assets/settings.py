@@ -205,6 +205,7 @@ _DUCKDB_PATH = _Variable(
     _file,
 )
 _REPORT_DIR = _Variable("CALBACK_REPORT_DIR", "the path of a folder, with ~ written out", _folder)
+_ANNOTATIONS = _Variable("CALBACK_ANNOTATIONS", "the path of a CSV file, with ~ written out", _folder)
 _EXPORTS = _Variable(
     "CALBACK_EXPORTS",
     f"tables with commas between them, each with : and one of {', '.join(EXPORT_FORMATS)} where they become files, "
@@ -442,6 +443,8 @@ class Settings:
     pseudonym_key: bytes = field(repr=False)
     chosen_report_dir: Path | None = None
     """Where the report's pages are to be; None for beside the warehouse."""
+    annotations: Path | None = None
+    """The file of what happened on which day, for the dashboard; None for none."""
     exports: Sequence[Export] = ()
     """What leaves the warehouse after each materialization."""
     export_to: str | None = field(default=None, repr=False)
@@ -528,6 +531,7 @@ class Settings:
             data_dir=data_dir,
             duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
             chosen_report_dir=_REPORT_DIR.of(environ, None),
+            annotations=_ANNOTATIONS.of(environ, None),
             exports=exports,
             export_to=into,
             start_date=start,

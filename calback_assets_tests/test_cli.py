@@ -631,21 +631,12 @@ def test_the_newest_rows_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "meetings_created" in result.stdout
 
 
-@pytest.mark.usefixtures("world")
-def test_a_table_wider_than_the_terminal_is_printed_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    result = calback("show", "daily_active_users", "--limit", "2")
-    assert re.findall(r"^│ event_date +│ (\S+) +│$", result.stdout, re.MULTILINE) == [LAST_DAY, "2024-01-04"]
-    assert "…" not in result.stdout
-    assert max(len(line) for line in result.stdout.splitlines()) <= 80
-
-
-@pytest.mark.parametrize("limit", ["0", "10001", "9223372036854775808"])
+@pytest.mark.parametrize("limit", ["0", "1000000001", "9223372036854775808"])
 def test_a_number_of_rows_that_nobody_reads_is_wrong_usage(limit: str) -> None:
     result = calback("show", "daily_active_users", "--limit", limit)
     assert result.exit_code == 2
     assert error_of(result) == (
-        f"Invalid value for '--limit': {limit} is not in the range 1<=x<=10000; see calback show --help"
+        f"Invalid value for '--limit': {limit} is not in the range 1<=x<=1000000000; see calback show --help"
     )
 
 

@@ -27,13 +27,17 @@ from calback_assets_tests.documents import ROOT, Block, blocks, documents
 NOT_RUN: Mapping[str, str] = {
     r"(gcloud|bq|firebase|node|url=|for) ?": "a program of Google's or Node's, and somebody's project",
     "curl ": "asks a server",
-    "chmod ": "mends a file that the reader has written",
+    "python -m calback_assets_tests": "writes into the repository; a test compares what it would write",
+    "duckdb ": "DuckDB's own program, which nothing here installs",
+    "(chmod|mkdir) ": "mends what the reader has written, makes a folder of theirs",
     "make ": "installs, serves or takes minutes; the tutorial's test runs `make demo`",
     "calback ui": "serves until somebody ends it",
-    "calback report .*--open": "opens a browser; without that option it is run",
+    "calback (report|dashboard) .*--open": "opens a browser; without that option it is run",
     "calback erase": "asks a person",
     "calback sample data/sample": "writes the large sample that `make demo` writes; the world has a smaller one",
+    "calback (run|export .*) --from 2024-02-01": "takes days that the world, which begins with April, has not built",
     "calback export .*(gs|bigquery)://": "somebody's bucket or dataset; the tests of deliveries write to their servers",
+    "CALBACK_EXPORT_TO=": "somebody's database",
     r"calback .*2023-": "days of the reader's own exports, which the sample does not have",
     "export ": "names the reader's own files, project or emulator",
 }
@@ -51,8 +55,11 @@ def found(language: str) -> list[Block]:
 
 
 def is_shown(block: Block) -> bool:
-    """Whether it is printed by a command, or drawn: a table, the floors of the package."""
-    return block.text.startswith("┃") or (block.document == "CONTRIBUTING.md" and " | " in block.text)
+    """Whether it is printed by a command, or drawn: a table, a folder, the floors of the package."""
+    is_drawn = block.text.partition("\n")[0].endswith("/") or (
+        block.document == "CONTRIBUTING.md" and " | " in block.text
+    )
+    return is_drawn or block.text.startswith("┃")
 
 
 def is_env_file(block: Block) -> bool:
@@ -67,11 +74,18 @@ def reason(command: str) -> str | None:
     return next((why for begins, why in NOT_RUN.items() if re.match(begins, command)), None)
 
 
+def examples() -> list[str]:
+    """The commands that the help of commands shows; a variable before one names an emulator."""
+    printed = "\n".join(block.text for block in blocks("docs/commands.md"))
+    return re.findall(r"^    (?:[A-Z_]+=\S+ )?(calback .*)$", printed, flags=re.MULTILINE)
+
+
 def commands() -> Iterator[str]:
     """The commands that are run one by one: a block that is not begun is not gone on with either."""
     for block in shell_blocks():
         if re.match("calback ", block.text):
             yield from block.commands
+    yield from examples()
 
 
 class World:
@@ -85,7 +99,7 @@ class World:
 
     def _run(self, command: str) -> str:
         # What stands behind a pipe is the shell's.
-        result = CliRunner().invoke(main, shlex.split(command.partition(" | ")[0])[1:], prog_name="calback")
+        result = CliRunner().invoke(main, shlex.split(re.split(r" [|>] ", command)[0])[1:], prog_name="calback")
         assert result.exit_code == 0, f"{command}\n{result.output}"
         return result.output
 
@@ -99,7 +113,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("world")
     with pytest.MonkeyPatch.context() as environment:
         environment.chdir(folder)
-        environment.setenv("MPLBACKEND", "Agg")
         for variable in Understanding.of({}, ()).variables:
             environment.delenv(variable.name, raising=False)
         environment.delenv("DAGSTER_HOME", raising=False)
@@ -118,8 +131,9 @@ def test_a_command_runs_as_it_is_written(world: World, command: str) -> None:
 
 
 def test_every_command_and_option_in_a_document_exists() -> None:
-    lines = [line for block in shell_blocks() for line in block.commands]
-    named = [shlex.split(line.partition(" | ")[0]) for line in lines if re.match("(calback|make) ", line)]
+    lines = [line for block in shell_blocks() for line in block.commands] + examples()
+    typed = [re.sub(r"^(?:[A-Z_]+=\S+ )+", "", re.split(r" [|>] ", line)[0]) for line in lines]
+    named = [shlex.split(line) for line in typed if re.match("(calback|make) ", line)]
     assert {words[0] for words in named} == {"calback", "make"}
     for program, name, *arguments in named:
         if program == "make":
@@ -135,7 +149,8 @@ def test_everything_in_a_document_that_is_typed_is_run_or_has_a_reason_not_to_be
 
 @pytest.mark.parametrize("begins", NOT_RUN)
 def test_a_reason_is_that_of_a_command_in_a_document(begins: str) -> None:
-    lines = [block.text for block in shell_blocks()] + [line for block in shell_blocks() for line in block.commands]
+    lines = [block.text for block in shell_blocks()]
+    lines += [line for block in shell_blocks() for line in block.commands] + examples()
     assert any(re.match(begins, line) for line in lines)
 
 
@@ -160,7 +175,8 @@ def test_the_variables_that_a_document_sets_can_be_set_so() -> None:
 
 
 def queries() -> list[Block]:
-    return [block for block in found("sql") if not block.text.startswith("-- excerpt\n")]
+    """Those for both engines: neither a line out of one nor what only DuckDB knows."""
+    return [block for block in found("sql") if not block.text.startswith(("-- excerpt\n", "ATTACH "))]
 
 
 @pytest.mark.parametrize("block", queries(), ids=lambda block: block.text.partition("calback.")[2].split()[0])
@@ -178,6 +194,11 @@ def test_a_query_is_googlesql_names_its_days_and_runs_in_duckdb(world: World, bl
     rows = world.rows(text)
     # Thirty people are too few for a model.
     assert rows or "first_week" in text or "return_" in text
+
+
+def test_what_only_duckdb_knows_runs_there(world: World) -> None:
+    statements = [block.text for block in found("sql") if block.text.startswith("ATTACH ")]
+    assert [bool(world.rows(text)) for text in statements] == [True] * len(statements)
 
 
 @pytest.mark.parametrize("block", found("python"), ids=lambda block: block.text.split("\n")[0])
@@ -208,6 +229,13 @@ def test_what_a_document_links_to_is_there(document: str) -> None:
         linked = (ROOT / document).parent / name if name else ROOT / document
         assert linked.exists(), link
         assert not anchor or anchor in _anchors(linked), link
+
+
+def test_the_pages_that_the_help_of_commands_names_are_there() -> None:
+    printed = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"docs/[\w-]+\.md", printed))
+    assert len(named) > 3
+    assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
 def test_the_index_lists_every_page() -> None:

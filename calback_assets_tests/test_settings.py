@@ -75,6 +75,7 @@ def test_every_variable_is_read() -> None:
         CALBACK_DATA_DIR="exports",
         CALBACK_DUCKDB_PATH="tables.duckdb",
         CALBACK_REPORT_DIR="pages",
+        CALBACK_ANNOTATIONS="notes.csv",
         CALBACK_END_DATE="2024-02-29",
         CALBACK_TIMEZONE="Europe/Berlin",
         CALBACK_PSEUDONYM_KEY=KEY,
@@ -94,6 +95,7 @@ def test_every_variable_is_read() -> None:
         data_dir=Path("exports"),
         duckdb_path=Path("tables.duckdb"),
         chosen_report_dir=Path("pages"),
+        annotations=Path("notes.csv"),
         start_date=date(2024, 1, 1),
         end_date=date(2024, 2, 29),
         timezone="Europe/Berlin",
@@ -211,6 +213,7 @@ EXPECTED = {
     "CALBACK_EVENTS": ("one of: files, bigquery", ["firestore", "ga4"]),
     "CALBACK_ACCESS_LOG": ("one of: files, bigquery", ["table", "files|bigquery"]),
     "CALBACK_DATA_DIR": ("the path of a folder, with ~ written out", ["~/exports", "~"]),
+    "CALBACK_ANNOTATIONS": ("the path of a CSV file, with ~ written out", ["~/notes.csv"]),
     "CALBACK_REPORT_DIR": ("the path of a folder, with ~ written out", ["~/pages"]),
     "CALBACK_DUCKDB_PATH": (
         A_PATH,

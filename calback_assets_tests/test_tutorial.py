@@ -41,7 +41,7 @@ def test_the_tutorial_ends_with_the_new_metric_on_the_lineage(tmp_path: Path) ->
     assert "The last 5 days" in said[2]
     assert "makers" in said[-1]
     assert [f"2024-01-0{number}" in said[-1] for number in range(1, 6)] == [False, False, True, True, True]
-    assert _done(f"python -c '{LINEAGE}'", clone, environment) == "metrics ['user_daily_activity']\n"
+    assert _done(f"python -c '{LINEAGE}'", clone, environment) == "4_metrics ['user_daily_activity']\n"
 
 
 def _make_repository(folder: Path) -> None:

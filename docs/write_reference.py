@@ -79,18 +79,21 @@ def _page(graph: AssetGraph, table: Table) -> str:
     node = graph.get(key)
     facts = {
         "A row is": f"{table.grain}; key: {_names(table.key) if table.key else 'none, copies are kept'}",
+        "To use": table.use,
+        "Mind": table.caution,
         "Written": _written(table),
         "May change": _may_change(table),
         "Reads": ", ".join(_read(table, parent) for parent in sorted(node.parent_keys)) or "its source",
         "Read by": ", ".join(_linked(child) for child in sorted(node.child_keys)) or "people",
         "Made by": _source(table),
+        "Defined in": f"[{table.defined_in}]({table.defined_in})" if table.defined_in else "",
     }
     checks = [graph.get_check_spec(check) for check in sorted(node.check_keys, key=lambda check: check.name)]
     return "\n".join(
         [
             f"## {table.name}\n",
             f"{table.description}\n",
-            *(f"- **{name}:** {fact}" for name, fact in facts.items()),
+            *(f"- **{name}:** {fact}" for name, fact in facts.items() if fact),
             *(f"- **Check `{check.name}`:** {check.description}" for check in checks),
             "\n| column | type | | what it is |\n|---|---|---|---|",
             *(_column(column) for column in table.declared),

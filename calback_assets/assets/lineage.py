@@ -44,11 +44,11 @@ class Lineage:
             begins = self.begins(table, column)
             first = first_of.setdefault(frozenset(deps), column)
             if first != column:
-                found[column] = f"← as `{first}`"
+                found[column] = f"**From** the same as `{first}`"
             elif begins == set(deps):
-                found[column] = f"← {_listed(deps)}"
+                found[column] = f"**From** {_listed(deps)}"
             else:
-                found[column] = f"← {_listed(deps)} ⇐ {_listed(begins)}"
+                found[column] = f"**From** {_listed(deps)}\n\n**In the app** {_listed(begins)}"
         return found
 
 

@@ -85,6 +85,6 @@ def _code_references(queries: Sequence[Path], table: Table) -> CodeReferencesMet
         return CodeReferencesMetadataValue(
             code_references=[
                 LocalFileCodeReference(file_path=str(path), label=path.name)
-                for path in (*queries, _REPOSITORY / "docs" / page)
+                for path in (*queries, *([_REPOSITORY / "docs" / page] if page else []))
             ]
         )

@@ -78,7 +78,8 @@ def nightly_schedule(
         job=daily_job,
         default_status=DefaultScheduleStatus.RUNNING,
         description="Yesterday, the three days before it that Google Analytics still rewrites, and every day of the "
-        "last 30 that is missing or failed; the tables without days with them, and the model when it is old enough.",
+        "last 30 that is missing or failed; with the last of them the tables without days, and the model when it is "
+        "old enough.",
     )
     def nightly(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
         zone = ZoneInfo(timezone)

@@ -245,7 +245,7 @@ def show(table: Table, start: date | None, end: date | None, columns: str, form:
     \b
     Example:
       calback show daily_active_users --limit 7
-      calback show retention_cohorts --columns cohort_week,size
+      calback show retention_cohorts --columns cohort_week,cohort_size
       calback show unified_events --from 2024-04-01 --to 2024-04-07 --format parquet > week.parquet
     """  # noqa: D301
     from calback_assets.cli.show import Asked, show_rows
@@ -317,6 +317,23 @@ def report(language: str, is_opening: bool) -> None:
     from calback_assets.cli.report import print_answer
 
     print_answer(settings, language, is_opening=is_opening)
+
+
+@main.command()
+@_debug
+@click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of what is opened.")
+@click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+def dashboard(language: str, is_opening: bool) -> None:
+    """Make the dashboard anew from the stored tables, and say where it is.
+
+    \b
+    Example:
+      calback dashboard --language ko --open
+    """  # noqa: D301
+    settings = Settings.from_env(environment(), is_reading=True)
+    from calback_assets.cli.dashboard import write_dashboard
+
+    write_dashboard(settings, language, is_opening=is_opening)
 
 
 @main.command()

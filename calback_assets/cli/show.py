@@ -18,7 +18,7 @@ from rich.table import Table as Grid
 
 from calback_assets.cli.formats import FORMATS, write
 from calback_assets.days import Stretch
-from calback_assets.errors import CalbackError, WarehouseError
+from calback_assets.errors import WarehouseError
 from calback_assets.settings import FIRST_DAY, LAST_DAY, Settings
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
@@ -106,8 +106,7 @@ def show_rows(settings: Settings, asked: Asked) -> None:
                 notes.print(f"note: {missed}")
         except session.failures as error:
             raise session.redact(error) from None
-    if behind := _behind(warehouse):
-        notes.print(f"note: {behind}")
+    note_age(warehouse, notes)
 
 
 def closing_table(session: Session, last: date) -> None:
@@ -139,18 +138,18 @@ def _why_nothing(asked: Asked, session: Session) -> str | None:
     return f"{asked.table.name} has no rows from {asked.days.first} to {asked.days.last}; {there}"
 
 
-def _behind(warehouse: Warehouse) -> str | None:
-    """What to say where a run has written more than the read copy holds."""
-    try:
-        published = warehouse.published()
-    except CalbackError:
-        return None  # It was just exchanged, or read before.
-    if published is None or not published.is_behind:
-        return None
-    return (
-        f"these rows are of the read copy of {published.at:%Y-%m-%d %H:%M} UTC; a run has written since, or writes "
-        "now, and publishes at its end"
-    )
+def note_age(warehouse: Warehouse, notes: Console) -> None:
+    """Say where a run has written more than the read copy holds.
+
+    Raises:
+        WarehouseError: the copy cannot be opened.
+    """
+    published = warehouse.published()
+    if published and published.is_behind:
+        notes.print(
+            f"note: this is what the read copy of {published.at:%Y-%m-%d %H:%M} UTC holds; a run has written since, or "
+            "writes now, and publishes at its end"
+        )
 
 
 def _print(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, is_chosen: bool) -> None:

@@ -57,6 +57,8 @@ UNIFIED_EVENTS = Table(
         Column("is_active_user", "BOOL", "GA4's own verdict on the user's day, where it gives one."),
         Column("session_id", "STRING", "Device and GA4 session; NULL where the export has none.", is_personal=True),
         Column("platform", "STRING", "ANDROID, IOS or WEB."),
+        Column("country", "STRING", "The country that GA4 places the device in."),
+        Column("app_version", "STRING", "The version of the app, where GA4 tells it."),
         Column(
             "properties",
             EVENT_PARAMS,

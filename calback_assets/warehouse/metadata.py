@@ -24,7 +24,7 @@ def description(table: Table) -> str:
     """What a person should know of a table before they use it, as Markdown; its first line stands for all of it."""
     parts = (
         table.description,
-        f"**A row** is one: {table.grain}.",
+        f"**A row** is one {table.grain}.",
         f"**Use.** {table.use}" if table.use else "",
         f"**Mind.** {table.caution}" if table.caution else "",
     )

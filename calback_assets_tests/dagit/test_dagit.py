@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from calback_assets_tests.dagit.conftest import Morning
-from calback_assets_tests.dagit.graph import DAILY, GRAPH
+from calback_assets_tests.dagit.graph import APP, DAILY, GRAPH
 from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS
 
 pytestmark = pytest.mark.slow
@@ -70,12 +70,12 @@ def test_a_missed_tick_is_made_up_for_by_one_run_over_exactly_the_due_days(morni
 
 
 def test_every_asset_group_and_edge_of_the_design_is_there(morning: Morning) -> None:
-    nodes = {node["assetKey"]["path"][-1]: node for node in morning.dagit.ask(ASSETS)["assetNodes"]}
-    assert nodes.keys() == GRAPH.keys()
-    for name, expected in GRAPH.items():
+    nodes = {"/".join(node["assetKey"]["path"]): node for node in morning.dagit.ask(ASSETS)["assetNodes"]}
+    assert nodes.keys() == GRAPH.keys() | APP.keys()
+    for name, expected in (GRAPH | APP).items():
         node = nodes[name]
-        assert {key["path"][-1] for key in node["dependencyKeys"]} == expected.upstream
-        assert (node["groupName"], node["kinds"]) == (expected.group, [expected.kind])
+        assert {"/".join(key["path"]) for key in node["dependencyKeys"]} == expected.upstream
+        assert (node["groupName"], set(node["kinds"])) == (expected.group, expected.kinds)
         assert node["isPartitioned"] == expected.is_daily
         assert node["owners"] == [{"team": "analytics"}]
         assert node["description"]

@@ -6,7 +6,6 @@ it tells of, so that a copy of the file knows by its own log how far it has come
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from calback_assets.days import Stretch
 from calback_assets.warehouse.duckdb.ledger import Executing
@@ -25,7 +24,6 @@ class Change:
     mark: str
     """Tells it from one of the same number in another file: a backup that was restored, and written since."""
     run_id: str
-    written_at: datetime
 
 
 class Changes:
@@ -62,9 +60,7 @@ class Changes:
 
     def last(self) -> Change | None:
         """The last entry."""
-        found = self._session.execute(
-            f"SELECT number, mark, run_id, written_at FROM {self._name} ORDER BY number DESC LIMIT 1"
-        )
+        found = self._session.execute(f"SELECT number, mark, run_id FROM {self._name} ORDER BY number DESC LIMIT 1")
         return Change(*found[0]) if found else None
 
     def since(self, known: Change) -> dict[str, Sequence[Stretch | None]] | None:

@@ -43,14 +43,17 @@ def attach_settled(connection: duckdb.DuckDBPyConnection, path: Path, name: str)
     """Attach a file for reading, with nothing left in its log; that keeps writers out, and who reads may go on.
 
     Raises:
-        duckdb.Error: somebody writes it, or it has a log that cannot be brought into it.
+        duckdb.Error: somebody writes it; or it has a log, and somebody reads it, or there is no room.
     """
     connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
-    while wal(path).exists():
-        # Somebody has died over the file.
-        connection.execute(f"DETACH {name}")
-        duckdb.connect(str(path)).close()
-        connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
+    if not wal(path).exists():
+        return
+    # Somebody has died over the file.
+    connection.execute(f"DETACH {name}")
+    duckdb.connect(str(path)).close()
+    connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)")
+    if wal(path).exists():
+        raise duckdb.IOException(f'No space left on device: the log of file "{path}" cannot be brought into it')
 
 
 def copy(descriptor: int, new: Path) -> None:

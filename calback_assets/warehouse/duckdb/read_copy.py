@@ -142,19 +142,15 @@ class ReadCopy:
         """Put copies of a file from which somebody was erased in the place of all that there are.
 
         Raises:
-            OSError: there is no room; no copy is left then.
+            OSError: there is no room.
         """
         discard(self.standby)
         discard(self.former)
         if not self.is_there():
             return
-        try:
-            with opened(rewritten) as file:
-                self.copy(file)
-            self.exchange(keeps_former=False)
-        except OSError:
-            self.withdraw()
-            raise
+        with opened(rewritten) as file:
+            self.copy(file)
+        self.exchange(keeps_former=False)
 
     def withdraw(self) -> None:
         """Leave no copy."""

@@ -36,14 +36,17 @@ class Rewriting:
         """Rewrite the file.
 
         Raises:
-            WarehouseError: there is no room, or the copy is not the same; the old file stands, and there is no read
-                copy.
+            WarehouseError: there is no room, or the copy is not the same; the old file stands.
         """
         try:
             with alone_in(self.path.parent):
                 self.lock()
                 try:
-                    self._exchange()
+                    self.copy()
+                    self.compare()
+                    self.close_new()
+                    self.renew()
+                    self.replace()
                 except (OSError, duckdb.Error) as error:
                     raise WarehouseError(
                         f"the rows are gone from the tables, but the file {self.path} cannot be written anew "
@@ -55,17 +58,6 @@ class Rewriting:
                     discard(self.new)
         finally:
             self._connection.close()
-
-    def _exchange(self) -> None:
-        try:
-            self.copy()
-            self.compare()
-            self.close_new()
-            self.renew()
-            self.replace()
-        except BaseException:
-            self._read_copy.withdraw()  # It shows who was erased.
-            raise
 
     def lock(self) -> None:
         """Keep writers out; who reads may go on."""

@@ -213,13 +213,17 @@ class DuckDBWarehouse(Warehouse):
             )
 
     def _purge(self) -> None:
-        """Write the file anew where it may still hold what was erased.
+        """Write the file and its read copies anew where they may still hold what was erased.
 
         Raises:
-            WarehouseError: there is no room for it.
+            WarehouseError: there is no room for it; there is no read copy then.
         """
         if self._is_unpurged:
-            self._unlocked(lambda: Rewriting(self.path).run())
+            try:
+                self._unlocked(lambda: Rewriting(self.path).run())
+            except BaseException:
+                self._read_copy.withdraw()
+                raise
             self._is_unpurged = False
 
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -260,7 +264,7 @@ class DuckDBWarehouse(Warehouse):
                 return
             new = path.with_name(f"{path.name}.rewritten")
             copy_file(file, new)
-            shutil.copymode(path, new)
+            shutil.copystat(path, new)  # It is as old as what is in it.
             new.replace(path)
             sync(path.parent)
 

@@ -69,9 +69,13 @@ class Model:
 
     Attributes:
         duckdb_template: the query for DuckDB, with its parameters still open.
+<<<<<<< HEAD
         bigquery_template: the query for BigQuery, likewise.
         lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
             and of a count the keys of the rows that it counts. The day that is written is that of what is read.
+=======
+        lineage: for each output column, the (table, column) pairs that it is made from.
+>>>>>>> suite
 
     Raises:
         ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
@@ -93,7 +97,6 @@ class Model:
         self._check_functions(tokens)
         self._check_tables()
         self.duckdb_template = self._for_duckdb()
-        self.bigquery_template = self._for_bigquery()
         self.lineage = self._followed()
 
     def _check_functions(self, tokens: list[Token]) -> None:
@@ -123,7 +126,7 @@ class Model:
                     "write it as a sub-query"
                 )
 
-    def _for_duckdb(self) -> "Template":
+    def _for_duckdb(self) -> Template:
         tree = self._with_pruned_inputs()
         lists_for_correlated_unnest(tree)
         aware_timestamps(tree)
@@ -131,7 +134,8 @@ class Model:
         unmaterialized(tree)
         return Template(tree.sql("duckdb", pretty=True), "duckdb")
 
-    def _for_bigquery(self) -> "Template":
+    @cached_property
+    def bigquery_template(self) -> Template:
         """The query as the file writes it, over pruned inputs in the job's default dataset."""
         return Template(self._with_pruned_inputs(schema=None).sql(_DIALECT, pretty=True), _DIALECT)
 

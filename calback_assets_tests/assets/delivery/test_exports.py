@@ -11,10 +11,11 @@ from dagster import AssetKey, DagsterInstance, ExecuteInProcessResult
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.errors import DeliveryError, SettingsError
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
-from calback_assets.settings import Export, Settings
+from calback_assets.settings import DEVELOPMENT_KEY, Export, Settings
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
+from calback_assets.warehouse.erasure import Subjects
 from calback_assets_tests.assets.worlds import build_defs
-from calback_assets_tests.delivery.world import DAY, NEXT, filled
+from calback_assets_tests.delivery.world import DAY, KOREAN, NEXT, delivered, files, filled
 
 ACTIVITY = USER_DAILY_ACTIVITY.name
 DELIVERED = f"delivered_{ACTIVITY}"
@@ -47,8 +48,8 @@ def run(given: Settings, *names: str, is_raising: bool = True) -> ExecuteInProce
         )
 
 
-def test_a_run_delivers_its_days_and_those_that_have_changed_since(tmp_path: Path) -> None:
-    warehouse = filled(tmp_path / "warehouse.duckdb")
+def test_a_run_delivers_its_days_in_each_format(tmp_path: Path) -> None:
+    filled(tmp_path / "warehouse.duckdb")
     given = settings(
         tmp_path, Export(ACTIVITY, "csv"), Export(ACTIVITY, "parquet"), Export("daily_active_users", "csv")
     )
@@ -66,13 +67,19 @@ def test_a_run_delivers_its_days_and_those_that_have_changed_since(tmp_path: Pat
     manifest = json.loads((out / "_manifest" / f"{ACTIVITY}_{NEXT}.csv.json").read_text())
     assert (manifest["run_id"], manifest["is_final"]) == (first.run_id, True)
 
-    # A day that lies there, and of which a person was erased in the meantime.
-    (out / "_manifest" / f"{ACTIVITY}_{DAY}.csv.json").write_text(json.dumps({**manifest, "version": "before/4"}))
+
+def test_who_was_erased_is_in_no_file_after_the_next_run_of_any_day(tmp_path: Path) -> None:
+    warehouse = filled(tmp_path / "warehouse.duckdb")
+    given = settings(tmp_path, Export(ACTIVITY, "csv"))
+    delivered(warehouse, files(tmp_path / "out", "csv"), ACTIVITY, [DAY, NEXT])
+    with warehouse.session() as session:
+        session.erase(Subjects(DEVELOPMENT_KEY).hash(KOREAN), "an erasure")
+    days = [tmp_path / "out" / ACTIVITY / f"{ACTIVITY}_{day}.csv" for day in (DAY, NEXT)]
+    assert [KOREAN in day.read_text() for day in days] == [True, True]
+
     run(given)
-    assert (out / f"{ACTIVITY}_{DAY}.csv").exists()
-    assert not (out / f"{ACTIVITY}_{DAY}.parquet").exists()
-    with warehouse.session(read_only=True) as session:
-        assert set(session.versions(USER_DAILY_ACTIVITY)) == {DAY, NEXT}
+
+    assert [KOREAN in day.read_text() for day in days] == [False, False]
 
 
 def test_a_table_of_counts_is_one_file_of_all_days_that_each_run_brings_up_to_date(tmp_path: Path) -> None:

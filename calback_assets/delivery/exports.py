@@ -77,6 +77,19 @@ def written_days(session: Session, name: str, days: Sequence[date]) -> list[date
     return written
 
 
+def refuse_unsuited(name: str, target: Target) -> None:
+    """See that a target can take an export at all.
+
+    Raises:
+        DeliveryError: it cannot.
+    """
+    if name == WHO_DID_WHAT and not target.takes_files:
+        raise DeliveryError(
+            f"{WHO_DID_WHAT} has a column for each action of its days, and goes into files alone; a database takes "
+            "user_behaviour, with a row for each action"
+        )
+
+
 def deliver(session: Session, target: Target, asked: Asked) -> Iterator[tuple[Piece, Delivered]]:
     """Export piece by piece, each all or nothing, and tell of each what has come of it.
 
@@ -84,11 +97,7 @@ def deliver(session: Session, target: Target, asked: Asked) -> Iterator[tuple[Pi
         DeliveryError: a piece cannot be written; those before it are.
         WarehouseError: the table was never written, or on none of the days.
     """
-    if asked.name == WHO_DID_WHAT and not target.takes_files:
-        raise DeliveryError(
-            f"{WHO_DID_WHAT} has a column for each action of its days, and goes into files alone; a database takes "
-            "user_behaviour, with a row for each action"
-        )
+    refuse_unsuited(asked.name, target)
     source = EXPORTS[asked.name]
     days = written_days(session, asked.name, asked.days)
     versions = session.versions(source) if source.is_partitioned else {}

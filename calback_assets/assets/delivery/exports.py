@@ -21,7 +21,7 @@ from dagster import (
 
 from calback_assets.assets.owners import OWNERS
 from calback_assets.days import parse_day
-from calback_assets.delivery.exports import EXPORTS, Asked, Pieces, deliver
+from calback_assets.delivery.exports import EXPORTS, Asked, Pieces, deliver, refuse_unsuited
 from calback_assets.delivery.piece import Delivered, Target
 from calback_assets.delivery.targets import target_of
 from calback_assets.errors import DeliveryError, SettingsError
@@ -54,6 +54,7 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
             for given in settings.exports
             if given.table == name
         ]
+        refuse_unsuited(name, targets[0])
     except DeliveryError as error:
         raise SettingsError(f"CALBACK_EXPORT_TO: {error}") from None
     is_daily = source.is_partitioned

@@ -149,6 +149,7 @@ def test_a_target_that_cannot_be_written_fails_the_export_alone_and_says_no_secr
     ("export", "to", "said"),
     [
         (Export("nobody", "csv"), None, "CALBACK_EXPORTS names nobody, and there is no such table"),
+        (Export("who_did_what", None), "sqlite:///people.db", "CALBACK_EXPORT_TO: who_did_what has a column for each"),
         (Export(ACTIVITY, None), "nosuch://someone:geheim@host/x", "CALBACK_EXPORT_TO: the address of the database"),
     ],
 )

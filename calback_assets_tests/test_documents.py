@@ -37,7 +37,6 @@ NOT_RUN: Mapping[str, str] = {
     "calback sample data/sample": "writes the large sample that `make demo` writes; the world has a smaller one",
     "calback (run|export .*) --from 2024-02-01": "takes days that the world, which begins with April, has not built",
     "calback export .*(gs|bigquery)://": "somebody's bucket or dataset; the tests of deliveries write to their servers",
-    "CALBACK_EXPORT_TO=": "somebody's database",
     r"calback .*2023-": "days of the reader's own exports, which the sample does not have",
     "export ": "names the reader's own files, project or emulator",
 }

@@ -62,23 +62,18 @@ class Input:
 class Model:
     """One GoogleSQL query in a `.sql` file, with the tables it reads, checked and rendered as it is loaded.
 
-        Every table in the query must be one of `inputs` (by its alias there) or a CTE; every function must be in the
-        allow-list. Parameters are written `@name`. The query yields the rows of all days of a stretch, whose days it may
-        join as `days`: `event_date` (DATE), and `day_start`, `day_end` (TIMESTAMP), its half-open bounds in the
-        deployment's time zone. An input holds the days that any day of the stretch reads.
+    Every table in the query must be one of `inputs` (by its alias there) or a CTE; every function must be in the
+    allow-list. Parameters are written `@name`. The query yields the rows of all days of a stretch, whose days it may
+    join as `days`: `event_date` (DATE), and `day_start`, `day_end` (TIMESTAMP), its half-open bounds in the
+    deployment's time zone. An input holds the days that any day of the stretch reads.
 
-        Attributes:
-            duckdb_template: the query for DuckDB, with its parameters still open.
-    <<<<<<< HEAD
-            bigquery_template: the query for BigQuery, likewise.
-            lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
-                and of a count the keys of the rows that it counts. The day that is written is that of what is read.
-    =======
-            lineage: for each output column, the (table, column) pairs that it is made from.
-    >>>>>>> suite
+    Attributes:
+        duckdb_template: the query for DuckDB, with its parameters still open.
+        lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
+            and of a count the keys of the rows that it counts. The day that is written is that of what is read.
 
-        Raises:
-            ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
+    Raises:
+        ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
     """
 
     def __init__(self, path: Path, inputs: Mapping[str, Input]) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from calback_assets.cli.bar import bar
 from calback_assets.cli.endings import interruptible
 from calback_assets.days import days_between, span
-from calback_assets.delivery.exports import EXPORTS, Asked, deliver, written_days
+from calback_assets.delivery.exports import EXPORTS, Asked, Pieces, deliver, written_days
 from calback_assets.delivery.piece import Delivered
 from calback_assets.delivery.targets import target_of
 from calback_assets.settings import Settings
@@ -45,9 +45,9 @@ def export_days(
             days=days,
             run_id=f"export-{uuid4().hex[:12]}",
             today=datetime.now(ZoneInfo(settings.timezone)).date(),
-            is_together=is_together and is_daily,
+            pieces=Pieces.RANGE if is_together else Pieces.DAY,
         )
-        with bar(f"export {name}", 1 if asked.is_together else max(len(written), 1)) as shown:
+        with bar(f"export {name}", 1 if is_together else max(len(written), 1)) as shown:
             for piece, made in deliver(session, target, asked):
                 done.append(made)
                 notes += [f"{piece.name}: {note}" for note in made.notes]

@@ -48,7 +48,10 @@ def _is_this_machine(host: object) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Shut the network off, except for the suite that needs it."""
+    """Shut the network off, except for the suite that needs it; keep what is compiled."""
+    # Whatever the machine says: each worker, and each of a hundred commands, would compile every module anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     if not _is_gcp(config):
         # Google's library reads it once, when it is imported, and would look for a metadata server.
         os.environ["NO_GCE_CHECK"] = "true"

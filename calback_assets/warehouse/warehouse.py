@@ -4,6 +4,7 @@ The shapes that both engines share belong here: sessions, statements, and what w
 """
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -145,16 +146,21 @@ class AtOnce:
     rows: int | None = None
     """Rows that are read for them; None for no bound."""
 
-    def of(self, due: Collection[date], rows: Callable[[date], int]) -> Stretch:
-        """The first of the days that are due, with as many after it as may be written with it."""
+    def of(self, due: Collection[date], rows: Callable[[Stretch], int]) -> Stretch:
+        """The first of the days that are due, with as many after it as may be written with it.
+
+        Args:
+            due: the days.
+            rows: how many are read for a stretch; not fewer for a longer one.
+        """
         first = last = min(due)
-        total = rows(first)
         while (day := last + timedelta(days=1)) in due and (day - first).days < self.days:
-            total += rows(day)
-            if self.rows is not None and total > self.rows:
-                break
             last = day
-        return Stretch(first, last)
+        if self.rows is None or rows(Stretch(first, last)) <= self.rows:
+            return Stretch(first, last)
+        lengths = range((last - first).days)
+        fitting = bisect_right(lengths, self.rows, key=lambda more: rows(Stretch(first, first + timedelta(days=more))))
+        return Stretch(first, first + timedelta(days=max(fitting - 1, 0)))
 
 
 class Session(Protocol):
@@ -238,6 +244,9 @@ class Session(Protocol):
 
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
+
+    def versions(self, table: Table) -> Mapping[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
 
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
@@ -326,6 +335,15 @@ class Condition:
 
 
 @dataclass(frozen=True)
+class Address:
+    """Where a table is, as a person finds it."""
+
+    name: str
+    """Its full name, as SQL of the engine takes it."""
+    uri: str
+
+
+@dataclass(frozen=True)
 class Published:
     """The read copy of a warehouse, as somebody finds it."""
 
@@ -341,6 +359,12 @@ class Published:
 
 class Warehouse(Protocol):
     """Tables that outlive a run."""
+
+    kind: str
+    """The engine, by the name that Dagit has a sign for."""
+
+    def address(self, table_name: str) -> Address:
+        """Where a table is, or will be; nothing is opened or called."""
 
     def condition(self) -> Condition:
         """Look at the warehouse within seconds, and write nothing.

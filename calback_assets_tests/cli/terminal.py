@@ -13,7 +13,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
@@ -40,8 +40,12 @@ _PRELOADED = (
     "calback_assets.sources.ga4.files",
     "calback_assets.warehouse.duckdb.session",
     "calback_assets.warehouse.io_manager",
+    "calback_assets_tests.cli.models",
     # What is loaded late.
     "alembic.command",
+    "dagster._core.storage.legacy_storage",
+    "dagster._core.storage.runs",
+    "jinja2",
     "matplotlib.figure",
     "sqlalchemy.dialects.sqlite",
     "sqlglot.dialects.bigquery",
@@ -153,16 +157,18 @@ def moments(seed: int, times: int, until: float) -> list[float]:
     return [generator.uniform(0, until) for _ in range(times)]
 
 
-def tables(path: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of a warehouse, and which days it knows, apart from when and by which run they were written."""
+def tables(path: Path, names: Collection[str] = STORED) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of these tables, and which of their days are known, but for when and by which run they were written."""
     found = {}
     with duckdb.connect(str(path), read_only=True) as connection:
-        for table in (TABLES[name] for name in STORED):
+        for table in (TABLES[name] for name in names):
             columns = ", ".join(f'"{column.name}"' for column in table.columns if not column.wall_clock)
             found[table.name] = connection.execute(
                 f"SELECT {columns} FROM calback.{table.name} ORDER BY ALL"
             ).fetchall()
         found["days"] = connection.execute(
-            "SELECT table_name, event_date, row_count, is_stale FROM calback.partition_ledger ORDER BY ALL"
+            "SELECT table_name, event_date, row_count, is_stale FROM calback.partition_ledger "
+            "WHERE list_contains(?, table_name) ORDER BY ALL",
+            [list(names)],
         ).fetchall()
     return found

@@ -14,15 +14,16 @@ import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
 
 from calback_assets.tables.core import DEVICE_IDENTITY
-from calback_assets_tests.cli.conftest import Undisturbed, environment
+from calback_assets_tests.cli.conftest import SELECTED, UP_TO_ACTIVE_USERS, Undisturbed, environment
 from calback_assets_tests.cli.terminal import CTRL_C, Ended, Press, Terminal, moments, tables
 from calback_assets_tests.dagit.graph import STORED
 
 TIMES = 4
 TERM, KILL = signal.SIGTERM, signal.SIGKILL
+SELECTION = ("--select", UP_TO_ACTIVE_USERS)
 FINISHED = "Next: make ui opens Dagit on it; or calback show daily_active_users"
 DAYS = r"2024-01-0\d( to 2024-01-0\d)? of \w+"
-WRITTEN = rf"nothing|{DAYS}|\d+ of {len(STORED)} tables( and {DAYS})?"
+WRITTEN = rf"nothing|{DAYS}|\d+ of ({len(STORED)}|{len(SELECTED)}) tables( and {DAYS})?"
 SENTENCE = re.compile(rf"interrupted; (nothing was begun|written: ({WRITTEN}); run the same command again to finish)")
 
 
@@ -35,8 +36,8 @@ def recorded(home: Path, monkeypatch: pytest.MonkeyPatch) -> list[DagsterRun]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("presses", "code"),
-    [((CTRL_C,), 130), ((TERM,), 143), ((CTRL_C, CTRL_C), 130)],
+    ("presses", "code", "selection"),
+    [((CTRL_C,), 130, ()), ((TERM,), 143, SELECTION), ((CTRL_C, CTRL_C), 130, SELECTION)],
     ids=["ctrl-c", "sigterm", "ctrl-c twice"],
 )
 @pytest.mark.parametrize("seed", [1], ids="seed {}".format)
@@ -45,22 +46,26 @@ def test_a_run_interrupted_at_any_moment_says_so_and_the_next_one_finishes(
     undisturbed: Undisturbed,
     presses: tuple[bytes | signal.Signals, ...],
     code: int,
+    selection: tuple[str, ...],
     seed: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     warehouse = tmp_path / "warehouse.duckdb"
     terminal = Terminal(environment(undisturbed.data, warehouse))
-    at = moments(seed, TIMES * len(presses), undisturbed.seconds)
+    at = moments(seed, TIMES * len(presses), undisturbed.seconds / (2 if selection else 1))
     endings: list[Ended] = []
     for first, *gaps in zip(*[iter(at)] * len(presses), strict=True):
         after = [first, *(gap / 10 for gap in gaps)]
-        endings.append(terminal.run("run", presses=list(map(Press, after, presses))))
+        endings.append(terminal.run("run", *selection, presses=list(map(Press, after, presses))))
     interrupted = [ended for ended in endings if ended.lines[-1] != FINISHED]  # The others were too quick.
     assert {ended.code for ended in interrupted} == {code}
     assert [ended.error for ended in interrupted if not SENTENCE.fullmatch(ended.error)] == []
 
-    assert terminal.run("run").code == 0
-    assert tables(warehouse) == undisturbed.tables
+    assert terminal.run("run", *selection).code == 0
+    if selection:
+        assert tables(warehouse, SELECTED) == undisturbed.selected
+    else:
+        assert tables(warehouse) == undisturbed.tables
     last, *runs = recorded(tmp_path / "dagster", monkeypatch)
     assert last.status is DagsterRunStatus.SUCCESS
     assert {run.status for run in runs} <= {DagsterRunStatus.FAILURE, DagsterRunStatus.SUCCESS}

@@ -324,6 +324,10 @@ class BigQuerySession(Session):
         """Days of the table that were written before something they read changed."""
         return self._ledger.stale_days(table)
 
+    def versions(self, table: Table) -> Mapping[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+        return self._ledger.versions(table)
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return self._ledger.days_of_run(table, run_id)

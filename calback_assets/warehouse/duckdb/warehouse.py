@@ -32,8 +32,10 @@ from calback_assets.warehouse.duckdb.read_copy import ReadCopy
 from calback_assets.warehouse.duckdb.rewriting import Rewriting
 from calback_assets.warehouse.duckdb.session import DAYS_AT_ONCE, DuckDBSession
 from calback_assets.warehouse.erasure import Subjects
+from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import (
+    Address,
     AtOnce,
     Condition,
     Published,
@@ -61,6 +63,8 @@ def break_off() -> None:
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file with the tables in schema `calback`."""
 
+    kind = "duckdb"
+
     def __init__(
         self,
         path: Path,
@@ -87,6 +91,10 @@ class DuckDBWarehouse(Warehouse):
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
         self._is_unpurged = False
         self._read_copy = ReadCopy(path)
+
+    def address(self, table_name: str) -> Address:
+        """The table's name in the file."""
+        return Address(f"{SCHEMA}.{table_name}", f"duckdb:///{self.path.absolute()}#{SCHEMA}.{table_name}")
 
     def condition(self) -> Condition:
         """Look at the file, and wait a second at most for another process to let go of it.

@@ -304,7 +304,7 @@ def test_a_snapshot_can_be_run_alone() -> None:
     assert " 1/1 " in result.stderr
 
 
-@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", ""])
+@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", "", "firestore/userCollection"])
 @pytest.mark.usefixtures("world")
 def test_a_selection_of_nothing_names_the_assets(selection: str) -> None:
     result = calback("run", "--select", selection)

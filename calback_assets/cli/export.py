@@ -11,8 +11,9 @@ from rich.console import Console
 
 from calback_assets.cli.bar import bar
 from calback_assets.cli.endings import interruptible
+from calback_assets.cli.show import note_age
 from calback_assets.days import days_between, span
-from calback_assets.delivery.exports import EXPORTS, Asked, deliver, written_days
+from calback_assets.delivery.exports import EXPORTS, Asked, Pieces, deliver, written_days
 from calback_assets.delivery.piece import Delivered
 from calback_assets.delivery.targets import target_of
 from calback_assets.settings import Settings
@@ -37,7 +38,8 @@ def export_days(
         return f"written: {_count(len(done), is_daily=is_daily)} of {name}; run the same command again to finish"
 
     notes = []
-    with interruptible(so_far, break_off), warehouse_of(settings).reading() as session:
+    warehouse = warehouse_of(settings)
+    with interruptible(so_far, break_off), warehouse.reading() as session:
         days = days_between(first, last) if is_daily else []
         written = written_days(session, name, days)
         asked = Asked(
@@ -45,14 +47,15 @@ def export_days(
             days=days,
             run_id=f"export-{uuid4().hex[:12]}",
             today=datetime.now(ZoneInfo(settings.timezone)).date(),
-            is_together=is_together and is_daily,
+            pieces=Pieces.RANGE if is_together else Pieces.DAY,
         )
-        with bar(f"export {name}", 1 if asked.is_together else max(len(written), 1)) as shown:
+        with bar(f"export {name}", 1 if is_together else max(len(written), 1)) as shown:
             for piece, made in deliver(session, target, asked):
                 done.append(made)
                 notes += [f"{piece.name}: {note}" for note in made.notes]
                 shown.advance(piece.name)
     out = Console(markup=False, highlight=False, soft_wrap=True)
+    note_age(warehouse, Console(stderr=True, markup=False, highlight=False, soft_wrap=True))
     for note in notes:
         out.print(note)
     if missing := sorted(set(days) - set(written)):

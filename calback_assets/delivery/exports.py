@@ -3,9 +3,11 @@
 Reading the warehouse piece by piece belongs here; where the rows go does not.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from enum import Enum, auto
 from functools import partial
 from typing import TypeAlias
 
@@ -29,6 +31,17 @@ EXPORTS: dict[str, Table] = {**TABLES, WHO_DID_WHAT: USER_DAILY_ACTIVITY}
 _Rows: TypeAlias = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
+class Pieces(Enum):
+    """What is replaced at once."""
+
+    DAY = auto()
+    """Each day, and so a file a day."""
+    RANGE = auto()
+    """All days that are asked for, under a name that tells them."""
+    TABLE = auto()
+    """All days that there are, under the name of the table."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """What is to be exported."""
@@ -40,8 +53,7 @@ class Asked:
     run_id: str
     today: date
     """Where the deployment is."""
-    is_together: bool = False
-    """Whether all days are one piece."""
+    pieces: Pieces = Pieces.DAY
     follows: bool = False
     """Whether days that lie in the target are made anew as well that have changed in the warehouse since."""
 
@@ -65,6 +77,19 @@ def written_days(session: Session, name: str, days: Sequence[date]) -> list[date
     return written
 
 
+def refuse_unsuited(name: str, target: Target) -> None:
+    """See that a target can take an export at all.
+
+    Raises:
+        DeliveryError: it cannot.
+    """
+    if name == WHO_DID_WHAT and not target.takes_files:
+        raise DeliveryError(
+            f"{WHO_DID_WHAT} has a column for each action of its days, and goes into files alone; a database takes "
+            "user_behaviour, with a row for each action"
+        )
+
+
 def deliver(session: Session, target: Target, asked: Asked) -> Iterator[tuple[Piece, Delivered]]:
     """Export piece by piece, each all or nothing, and tell of each what has come of it.
 
@@ -72,26 +97,25 @@ def deliver(session: Session, target: Target, asked: Asked) -> Iterator[tuple[Pi
         DeliveryError: a piece cannot be written; those before it are.
         WarehouseError: the table was never written, or on none of the days.
     """
-    if asked.name == WHO_DID_WHAT and not target.takes_files:
-        raise DeliveryError(
-            f"{WHO_DID_WHAT} has a column for each action of its days, and goes into files alone; a database takes "
-            "user_behaviour, with a row for each action"
-        )
+    refuse_unsuited(asked.name, target)
     source = EXPORTS[asked.name]
     days = written_days(session, asked.name, asked.days)
     versions = session.versions(source) if source.is_partitioned else {}
     reading = _Reading(session, source)
-    table, shape = reading.shape(asked.name, days)
-    with Sorter.opened() as sorter, target.opened(table) as place:
-        if asked.follows:
+    with Sorter.opened() as sorter, target.opened(replace(source, name=asked.name)) as place:
+        if asked.pieces is Pieces.TABLE:
+            days = sorted(versions)
+        elif asked.follows:
             there = place.versions()
             days = sorted({*days, *(day for day in there if there[day] != versions.get(day, there[day]))})
-        for stretch in _stretches(days, asked):
+        table, shape = reading.shape(asked.name, days)
+        for name, stretch in _named(days, asked):
             final = final_from(stretch.last) if stretch else None
             piece = Piece(
+                name=name,
                 table=table,
                 days=stretch,
-                version=" ".join(versions[day] for day in stretch.days if day in versions) if stretch else asked.run_id,
+                version=_version(versions, stretch) if stretch else asked.run_id,
                 run_id=asked.run_id,
                 final_from=final,
                 is_final=final is not None and asked.today >= final,
@@ -101,10 +125,21 @@ def deliver(session: Session, target: Target, asked: Asked) -> Iterator[tuple[Pi
             yield piece, place.deliver(piece)
 
 
-def _stretches(days: Sequence[date], asked: Asked) -> Sequence[Stretch | None]:
+def _named(days: Sequence[date], asked: Asked) -> Sequence[tuple[str, Stretch | None]]:
+    """The names and days of the pieces."""
     if not days:
-        return [None]
-    return [Stretch(asked.days[0], asked.days[-1])] if asked.is_together else list(map(Stretch.on, days))
+        return [(asked.name, None)]
+    if asked.pieces is Pieces.TABLE:
+        return [(asked.name, Stretch(days[0], days[-1]))]
+    stretches = [Stretch(asked.days[0], asked.days[-1])] if asked.pieces is Pieces.RANGE else map(Stretch.on, days)
+    return [(f"{asked.name}_{str(stretch).replace(' ', '_')}", stretch) for stretch in stretches]
+
+
+def _version(versions: Mapping[date, str], stretch: Stretch) -> str:
+    if stretch.first == stretch.last:
+        return versions.get(stretch.first, "")
+    every = [f"{day} {versions[day]}" for day in stretch.days if day in versions]
+    return hashlib.sha256("\n".join(every).encode()).hexdigest()
 
 
 def _sorted(sorter: Sorter, reading: "_Reading", shape: _Rows, stretch: Stretch | None) -> Iterator[pa.RecordBatch]:

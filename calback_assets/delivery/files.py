@@ -96,7 +96,7 @@ class _Files:
         """The days that lie there each for itself, with the version that each was made of."""
         pattern = re.compile(rf"{MANIFESTS}{self.export}_(\d{{4}}-\d\d-\d\d)\.{self.format.suffix}\.json")
         return {
-            parse_day(found[1]): str(json.loads(self.shelf.read(name)).get("version"))
+            parse_day(found[1]): _version_in(self.shelf.read(name))
             for name in self.shelf.names()
             if (found := pattern.fullmatch(name))
         }
@@ -126,3 +126,11 @@ class _Files:
         # A single file takes the place of the old one in one step. Several cannot: their names tell new from old.
         part = "" if count == 1 else f".part-{number}-of-{count}.{digest[:8]}"
         return f"{piece.name}{part}.{self.format.suffix}"
+
+
+def _version_in(manifest: bytes) -> str:
+    """The version that a manifest tells; none where somebody has changed it."""
+    try:
+        return str(json.loads(manifest)["version"])
+    except (ValueError, KeyError, TypeError):
+        return ""

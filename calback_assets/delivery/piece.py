@@ -6,7 +6,7 @@ Only what every target needs to know of it belongs here.
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
@@ -21,6 +21,8 @@ from calback_assets.tables import Table
 class Piece:
     """Rows, and what there is to say of them."""
 
+    name: str
+    """Of the export and the days; a file's begins with it."""
     table: Table
     """The shape of the rows, under the name of the export."""
     days: Stretch | None
@@ -40,13 +42,6 @@ class Piece:
         """The rows in the order of the key, for what knows no nesting."""
         return self.flatten(self.nested())
 
-    @property
-    def name(self) -> str:
-        """Of the export and the days."""
-        if self.days is None:
-            return self.table.name
-        return f"{self.table.name}_{str(self.days).replace(' ', '_')}"
-
 
 @dataclass(frozen=True)
 class Delivered:
@@ -55,7 +50,7 @@ class Delivered:
     rows: int
     names: Sequence[str]
     """Of files, or of the table."""
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
     """What a reader has to know: rows that were split, cells that were cut."""
 
 

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from calback_assets.delivery.bucket import BucketStore
+from calback_assets.delivery.exports import Pieces
 from calback_assets.delivery.files import FilesTarget
 from calback_assets.delivery.formats import FORMATS
 from calback_assets.errors import DeliveryError
@@ -63,7 +64,7 @@ def test_what_the_manifest_does_not_name_is_swept_away(stored: DuckDBWarehouse, 
 
 def test_days_that_lie_there_are_known_with_their_versions(stored: DuckDBWarehouse) -> None:
     delivered(stored, bucket(), ACTIVITY, [DAY, NEXT])
-    delivered(stored, bucket(), ACTIVITY, [DAY, NEXT], is_together=True)
+    delivered(stored, bucket(), ACTIVITY, [DAY, NEXT], pieces=Pieces.RANGE)
 
     with bucket().opened(USER_DAILY_ACTIVITY) as place:
         assert place.versions() == {DAY: "first/3", NEXT: "first/3"}

@@ -160,4 +160,4 @@ def piece_of(table: Table, rows: list[dict[str, object]]) -> Piece:
         with Sorter.opened() as sorter:
             yield from sorter.flat(batches, table)
 
-    return Piece(table, Stretch.on(DAY), "v", "a run", None, False, lambda: iter([given]), flat)
+    return Piece(table.name, table, Stretch.on(DAY), "v", "a run", None, False, lambda: iter([given]), flat)

@@ -3,7 +3,10 @@
 import csv
 import hashlib
 import json
+import resource
+from collections.abc import Iterator
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +21,14 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from calback_assets.days import Stretch
+from calback_assets.delivery.exports import Pieces
 from calback_assets.delivery.files import FilesTarget
 from calback_assets.delivery.folder import FolderStore
 from calback_assets.delivery.formats.csv_format import CsvFormat
 from calback_assets.delivery.formats.formulas import defused, is_formula
 from calback_assets.delivery.formats.xlsx_format import XlsxFormat
+from calback_assets.delivery.ordering import Sorter
+from calback_assets.delivery.piece import Piece
 from calback_assets.errors import DeliveryError, WarehouseError
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
@@ -175,8 +181,8 @@ def test_a_manifest_says_what_the_rows_are_and_whether_they_may_change(stored: D
 def test_more_rows_than_a_sheet_takes_are_split_and_said(stored: DuckDBWarehouse, tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
     days = [DAY, NEXT]
-    ((_, sheets),) = delivered(stored, FilesTarget(store, XlsxFormat(4)), ACTIVITY, days, is_together=True)
-    ((_, split),) = delivered(stored, FilesTarget(store, CsvFormat(3)), ACTIVITY, days, is_together=True)
+    ((_, sheets),) = delivered(stored, FilesTarget(store, XlsxFormat(4)), ACTIVITY, days, pieces=Pieces.RANGE)
+    ((_, split),) = delivered(stored, FilesTarget(store, CsvFormat(3)), ACTIVITY, days, pieces=Pieces.RANGE)
 
     name = f"{ACTIVITY}_{DAY}_to_{NEXT}"
     book = openpyxl.load_workbook(tmp_path / ACTIVITY / f"{name}.xlsx")
@@ -193,7 +199,7 @@ def test_more_rows_than_a_sheet_takes_are_split_and_said(stored: DuckDBWarehouse
     ]
     assert users == ["'-1", f"'{FORMULA}", KOREAN] * 2
 
-    delivered(stored, files(tmp_path, "csv"), ACTIVITY, days, is_together=True)
+    delivered(stored, files(tmp_path, "csv"), ACTIVITY, days, pieces=Pieces.RANGE)
     assert [path.name for path in (tmp_path / ACTIVITY).glob("*.csv")] == [f"{name}.csv"]
 
 
@@ -211,7 +217,7 @@ def test_days_that_have_changed_since_are_delivered_again(tmp_path: Path) -> Non
 
 
 def test_what_people_did_is_a_column_an_action(stored: DuckDBWarehouse, tmp_path: Path) -> None:
-    delivered(stored, files(tmp_path, "csv"), "who_did_what", [DAY, NEXT], is_together=True)
+    delivered(stored, files(tmp_path, "csv"), "who_did_what", [DAY, NEXT], pieces=Pieces.RANGE)
 
     path = tmp_path / "who_did_what" / f"who_did_what_{DAY}_to_{NEXT}.csv"
     head, *rows = csv.reader(path.read_text(encoding="utf-8-sig").splitlines())
@@ -229,6 +235,58 @@ def test_what_people_did_is_a_column_an_action(stored: DuckDBWarehouse, tmp_path
     ]
     described = manifest(tmp_path / "who_did_what", path.name)["columns"][7]["description"]
     assert described == f"How often the person did {NASTY!r} on the day."
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_a_full_disk_leaves_the_old_file_and_is_said(tmp_path: Path, suffix: str) -> None:
+    warehouse, folder = filled(tmp_path / "warehouse.duckdb"), tmp_path / "out"
+    delivered(warehouse, files(folder, suffix), ACTIVITY)
+    path = folder / ACTIVITY / f"{ACTIVITY}_{DAY}.{suffix}"
+    before = path.read_bytes()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    try:
+        with pytest.raises(DeliveryError, match=r"nothing can be written to .*; the old files stand; make room"):
+            delivered(warehouse, files(folder, suffix), ACTIVITY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+    assert path.read_bytes() == before
+    assert {found.name for found in path.parent.iterdir()} == {path.name, MANIFEST, ".lock"}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
+def test_rows_that_break_off_leave_the_old_file_and_their_own_error(
+    stored: DuckDBWarehouse, tmp_path: Path, suffix: str
+) -> None:
+    delivered(stored, files(tmp_path, suffix), ACTIVITY)
+    path = tmp_path / ACTIVITY / f"{ACTIVITY}_{DAY}.{suffix}"
+    before = path.read_bytes()
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield pa.RecordBatch.from_pylist([], schema=schema)
+        raise WarehouseError("the warehouse went away")
+
+    schema = arrow_schema(USER_DAILY_ACTIVITY)
+    target, name = files(tmp_path, suffix), f"{ACTIVITY}_{DAY}"
+    with Sorter.opened() as sorter, target.opened(USER_DAILY_ACTIVITY) as place:
+        rows = partial(sorter.in_order, broken(), schema, USER_DAILY_ACTIVITY.key)
+        flatten = partial(sorter.flat, table=USER_DAILY_ACTIVITY)
+        piece = Piece(name, USER_DAILY_ACTIVITY, Stretch.on(DAY), "v", "a run", None, False, rows, flatten)
+        with pytest.raises(WarehouseError, match="the warehouse went away"):
+            place.deliver(piece)
+
+    assert path.read_bytes() == before
+    assert {found.name for found in path.parent.iterdir()} == {path.name, MANIFEST, ".lock"}
+
+
+def test_a_manifest_that_somebody_has_changed_is_no_version(stored: DuckDBWarehouse, tmp_path: Path) -> None:
+    delivered(stored, files(tmp_path, "csv"), ACTIVITY, [DAY])
+    (tmp_path / ACTIVITY / MANIFEST / f"{ACTIVITY}_{DAY}.csv.json").write_text("mine")
+
+    again = delivered(stored, files(tmp_path, "csv"), ACTIVITY, [NEXT], follows=True)
+
+    assert [piece.days for piece, _ in again] == [Stretch.on(DAY), Stretch.on(NEXT)]
 
 
 def test_a_table_that_was_never_written_is_said(stored: DuckDBWarehouse, tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ def export(place: str, suffix: str, generation: int) -> None:
     with Sorter.opened() as sorter, target.opened(FREQUENT_USERS) as opened:
         opened.deliver(
             Piece(
+                f"{FREQUENT_USERS.name}_{DAY}",
                 FREQUENT_USERS,
                 Stretch.on(DAY),
                 str(generation),

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from calback_assets.days import Stretch
-from calback_assets.delivery.exports import Asked, deliver
+from calback_assets.delivery.exports import Asked, Pieces, deliver
 from calback_assets.delivery.files import FilesTarget
 from calback_assets.delivery.folder import FolderStore
 from calback_assets.delivery.formats import FORMATS
@@ -72,11 +72,11 @@ def delivered(
     name: str,
     days: Sequence[date] = (DAY,),
     *,
-    is_together: bool = False,
+    pieces: Pieces = Pieces.DAY,
     follows: bool = False,
     run_id: str = "a run",
 ) -> list[tuple[Piece, Delivered]]:
     """Export days of a table."""
-    asked = Asked(name, days, run_id, TODAY, is_together=is_together, follows=follows)
+    asked = Asked(name, days, run_id, TODAY, pieces, follows)
     with warehouse.session(read_only=True) as session:
         return list(deliver(session, target, asked))

@@ -21,7 +21,7 @@ from dagster import (
 
 from calback_assets.assets.owners import OWNERS
 from calback_assets.days import parse_day
-from calback_assets.delivery.exports import EXPORTS, Asked, deliver
+from calback_assets.delivery.exports import EXPORTS, Asked, Pieces, deliver, refuse_unsuited
 from calback_assets.delivery.piece import Delivered, Target
 from calback_assets.delivery.targets import target_of
 from calback_assets.errors import DeliveryError, SettingsError
@@ -54,6 +54,7 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
             for given in settings.exports
             if given.table == name
         ]
+        refuse_unsuited(name, targets[0])
     except DeliveryError as error:
         raise SettingsError(f"CALBACK_EXPORT_TO: {error}") from None
     is_daily = source.is_partitioned
@@ -75,11 +76,13 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
             days=[parse_day(key) for key in context.partition_keys] if is_daily else [],
             run_id=context.run.run_id,
             today=datetime.now(ZoneInfo(settings.timezone)).date(),
+            # Of counts there are few rows a day, and a person opens one file of all days.
+            pieces=Pieces.TABLE if targets[0].takes_files and not source.person else Pieces.DAY,
             follows=is_daily,
         )
         done: list[Delivered] = []
         for target in targets:
-            with warehouse.session(read_only=True) as session:
+            with warehouse.reading() as session:  # In a run: what it has written.
                 for piece, made in deliver(session, target, asked):
                     done.append(made)
                     for note in made.notes:

@@ -4,13 +4,15 @@ Only how a workbook is written belongs here.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
 from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format as CellFormat
 from xlsxwriter.worksheet import Worksheet
 
@@ -46,28 +48,45 @@ class XlsxFormat:
             OSError: there is no room for it.
         """
         path = folder / f"1.{self.suffix}"
-        # Rows go to a file as they come; the workbook is put together of these at the end.
-        book = Workbook(path, {"constant_memory": True, "tmpdir": str(folder)})
-        book.use_zip64()
-        book.set_properties({"created": _MADE_AT.replace(tzinfo=None)})
-        cells = _Cells(book)
-        sheets, rows = 0, 0
-        sheet = None
-        for number, batch in cut(piece.flat(), self._sheet_rows - 1):
-            if number == sheets:
-                sheets, line = number + 1, 1
-                sheet = cells.begin(piece.table, sheets)
-            cells.rows(sheet, line, batch)
-            line += batch.num_rows
-            rows += batch.num_rows
-        if sheet is None:
-            cells.begin(piece.table, 1)
-        cells.explain(piece.table)
-        book.close()
+        with _opened(path, folder) as book:
+            cells = _Cells(book)
+            sheets, rows = 0, 0
+            sheet = None
+            for number, batch in cut(piece.flat(), self._sheet_rows - 1):
+                if number == sheets:
+                    sheets, line = number + 1, 1
+                    sheet = cells.begin(piece.table, sheets)
+                cells.rows(sheet, line, batch)
+                line += batch.num_rows
+                rows += batch.num_rows
+            if sheet is None:
+                cells.begin(piece.table, 1)
+            cells.explain(piece.table)
         notes = [f"{rows:,} rows are more than a sheet takes: {sheets} sheets"] if sheets > 1 else []
         if cells.were_cut:
             notes.append(f"{cells.were_cut:,} texts are longer than a cell takes and were cut at {_LONGEST_TEXT:,}")
         return Made([(path, rows)], notes)
+
+
+@contextmanager
+def _opened(path: Path, folder: Path) -> Iterator[Workbook]:
+    """A workbook whose rows go to files of a folder as they come, and that is put together of these at the end.
+
+    Raises:
+        OSError: there is no room for it.
+    """
+    book = Workbook(path, {"constant_memory": True, "tmpdir": str(folder)})
+    book.use_zip64()
+    book.set_properties({"created": _MADE_AT.replace(tzinfo=None)})
+    try:
+        yield book
+        book.close()
+    except FileCreateError as error:
+        raise error.args[0] from None  # What the system said.
+    finally:
+        for sheet in book.worksheets():
+            with suppress(OSError):  # Of a disk that is full, which was said already.
+                sheet.row_data_fh.close()
 
 
 class _Cells:

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 @pytest.fixture
 def lineage(morning: Morning, page: Page) -> Page:
     """The lineage of everything, with every group open, as large as it has to be for Dagit to draw all of it."""
-    page.set_viewport_size({"width": 3900, "height": 3700})
+    page.set_viewport_size({"width": 4400, "height": 5600})
     expanded = "%2C".join(f"global%40global%3A{group}" for group in GROUPS)
     page.goto(f"{morning.dagit.address}/asset-groups?expanded={expanded}")
     return page

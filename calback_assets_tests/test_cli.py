@@ -241,11 +241,13 @@ def test_a_run_ends_with_the_last_days_and_what_to_open_next(world: World) -> No
     assert world.first_run.stdout.endswith("Next: make ui opens Dagit on it; or calback show daily_active_users\n")
 
 
-def test_a_run_that_made_the_report_ends_with_its_sentences_and_its_page(world: World) -> None:
-    first, second, third, page, _ = world.first_run.stdout.splitlines()[-5:]
+def test_a_run_that_made_the_report_and_the_dashboard_ends_with_the_sentences_and_both_pages(world: World) -> None:
+    first, second, third, page, dashboard, _ = world.first_run.stdout.splitlines()[-6:]
     assert [first[:3], second[:3], third[:3]] == ["1. ", "2. ", "3. "]
     assert page == f"Report: {world.warehouse.parent / 'report' / 'insight.en.html'}"
     assert Path(page.removeprefix("Report: ")).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert dashboard == f"Dashboard: {world.warehouse.parent / 'report' / 'dashboard.en.html'}"
+    assert Path(dashboard.removeprefix("Dashboard: ")).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_the_progress_of_a_run_ends_at_its_total(world: World) -> None:
@@ -302,7 +304,7 @@ def test_a_snapshot_can_be_run_alone() -> None:
     assert " 1/1 " in result.stderr
 
 
-@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", ""])
+@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", "", "firestore/userCollection"])
 @pytest.mark.usefixtures("world")
 def test_a_selection_of_nothing_names_the_assets(selection: str) -> None:
     result = calback("run", "--select", selection)

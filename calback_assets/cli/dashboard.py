@@ -11,6 +11,7 @@ from rich.console import Console
 from calback_assets.assets.delivery.dashboard import DASHBOARD, TABLES, read_annotations
 from calback_assets.assets.pages import write_pages
 from calback_assets.cli.report import read_tables
+from calback_assets.cli.show import note_age
 from calback_assets.dashboard.figures import Rows
 from calback_assets.dashboard.page import pages_of
 from calback_assets.report.findings import Insight
@@ -26,8 +27,10 @@ def write_dashboard(settings: Settings, language: str, *, is_opening: bool) -> N
             be.
     """
     annotations = read_annotations(settings.annotations)
-    with warehouse_of(settings).reading() as session:
+    warehouse = warehouse_of(settings)
+    with warehouse.reading() as session:
         found = read_tables(session, settings, TABLES, DASHBOARD)
+    note_age(warehouse, Console(stderr=True, markup=False, highlight=False, soft_wrap=True))
     rows = Rows(active=found.pop("active"), by=found.pop("by"), insight=Insight(**found))
     pages = write_pages(pages_of(rows, annotations, settings.frequent_min_days), settings.report_dir, DASHBOARD)
     Console(markup=False, highlight=False, soft_wrap=True).print(dashboard_line(pages[language]))

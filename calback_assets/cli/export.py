@@ -11,6 +11,7 @@ from rich.console import Console
 
 from calback_assets.cli.bar import bar
 from calback_assets.cli.endings import interruptible
+from calback_assets.cli.show import note_age
 from calback_assets.days import days_between, span
 from calback_assets.delivery.exports import EXPORTS, Asked, Pieces, deliver, written_days
 from calback_assets.delivery.piece import Delivered
@@ -37,7 +38,8 @@ def export_days(
         return f"written: {_count(len(done), is_daily=is_daily)} of {name}; run the same command again to finish"
 
     notes = []
-    with interruptible(so_far, break_off), warehouse_of(settings).reading() as session:
+    warehouse = warehouse_of(settings)
+    with interruptible(so_far, break_off), warehouse.reading() as session:
         days = days_between(first, last) if is_daily else []
         written = written_days(session, name, days)
         asked = Asked(
@@ -53,6 +55,7 @@ def export_days(
                 notes += [f"{piece.name}: {note}" for note in made.notes]
                 shown.advance(piece.name)
     out = Console(markup=False, highlight=False, soft_wrap=True)
+    note_age(warehouse, Console(stderr=True, markup=False, highlight=False, soft_wrap=True))
     for note in notes:
         out.print(note)
     if missing := sorted(set(days) - set(written)):

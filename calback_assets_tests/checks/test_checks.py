@@ -401,5 +401,6 @@ def test_a_failed_check_says_what_it_found_and_stops_what_is_downstream(built: B
         "event_date 2024-03-13, idle_users 0, repeated_users 1",
     )
     stopped = {"daily_active_users", "user_joined", "user_lifecycle", "retention_cohorts", "insight_report"}
+    stopped |= {"active_users_by", "dashboard"}
     stopped |= {name for name in every if name.startswith(("first_week", "return_"))}
     assert materialized(result) == every - stopped

@@ -82,7 +82,7 @@ def _export_asset(name: str, settings: Settings, partitions: DailyPartitionsDefi
         )
         done: list[Delivered] = []
         for target in targets:
-            with warehouse.session(read_only=True) as session:
+            with warehouse.reading() as session:  # In a run: what it has written.
                 for piece, made in deliver(session, target, asked):
                     done.append(made)
                     for note in made.notes:

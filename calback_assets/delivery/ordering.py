@@ -19,7 +19,7 @@ from calback_assets.tables import Table
 from calback_assets.warehouse.rows import arrow_type
 
 BATCH_ROWS = 32_768
-_MEMORY = "512MB"
+_MEMORY = "256MB"
 _NO_JSON = r"NaN|Infinity|\\u0000"
 """What DuckDB writes and JSON, or a database, does not take; in a text it may stand rightly."""
 

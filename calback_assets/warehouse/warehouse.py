@@ -43,27 +43,25 @@ def never_written(table_name: str) -> WarehouseError:
     return WarehouseError(f"table {table_name} does not exist yet: materialize {table_name} first")
 
 
-def newest_first(ref: TableRef, columns: Sequence[str], limit: int | None) -> exp.Select:
+def newest_first(ref: TableRef, columns: Sequence[str], limit: int | None, *, is_ordered: bool) -> exp.Select:
     """The query for a portion of `Session.newest`, still without its table."""
-    order = ([f"{EVENT_DATE} DESC"] if ref.table.is_partitioned else []) + [
-        name for name in ref.table.key if name != EVENT_DATE
-    ]
-    query = exp.select(*(exp.column(name, quoted=True) for name in columns)).order_by(*order)
+    query = exp.select(*(exp.column(name, quoted=True) for name in columns))
+    if is_ordered:
+        day = [f"{EVENT_DATE} DESC"] if ref.table.is_partitioned else []
+        query = query.order_by(*day, *(name for name in ref.table.key if name != EVENT_DATE))
     if ref.start and ref.end:
         query = query.where(within(ref.start, ref.end))
     return query if limit is None else query.limit(limit)
 
 
 def newest_portions(row_counts: Mapping[date, int], rows: int) -> Iterator[Stretch]:
-    """Stretches of days, the newest first, each of at least so many rows, and of no day more than that takes."""
+    """Stretches of days, the newest first, each of at most so many rows, or of one day."""
     days: list[date] = []
-    total = 0
     for day in sorted(row_counts, reverse=True):
-        days.append(day)
-        total += row_counts[day]
-        if total >= rows:
+        if days and sum(row_counts[other] for other in (*days, day)) > rows:
             yield Stretch(days[-1], days[0])
-            days, total = [], 0
+            days = []
+        days.append(day)
     if days:
         yield Stretch(days[-1], days[0])
 
@@ -289,7 +287,8 @@ class Session(Protocol):
     ) -> Iterator[pa.RecordBatch]:
         """The rows of a table, the newest day first, or those of a snapshot, in the order of its key.
 
-        Some days are put in order at a time, so that neither a few rows nor all of them take the whole table.
+        Some days are put in order at a time, so that neither a few rows nor all of them take the whole table. Where all
+        of a large day are asked for, they come as they are: memory need not hold it.
 
         Raises:
             WarehouseError: the table has never been written.
@@ -297,6 +296,7 @@ class Session(Protocol):
         if not self.exists(table):
             raise never_written(table.name)
         schema, left = arrow_schema(table, columns), limit
+        row_counts: Mapping[date, int] = {}
         refs: Iterable[TableRef] = [TableRef(table, None, None)]
         if table.is_partitioned:
             row_counts = self.row_counts([table.name])[table.name]
@@ -304,14 +304,16 @@ class Session(Protocol):
             portions = newest_portions(asked, min(limit or _ROWS_IN_ORDER, _ROWS_IN_ORDER))
             refs = (TableRef(table, portion.first, portion.until) for portion in portions)
         for ref in refs:
-            for batch in self._newest(ref, schema, left):
+            is_large = ref.start is not None and row_counts.get(ref.start, 0) > _ROWS_IN_ORDER
+            query = newest_first(ref, schema.names, left, is_ordered=limit is not None or not is_large)
+            for batch in self._selected(query, table):
                 yield batch.select(schema.names).cast(schema)
                 left = None if left is None else left - batch.num_rows
             if left == 0:
                 return
 
-    def _newest(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
-        """The rows of a reference in that order, as the engine has them."""
+    def _selected(self, query: exp.Select, table: Table) -> Iterator[pa.RecordBatch]:
+        """The rows of a query that still lacks the table, as the engine has them."""
 
     def records(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query by column name; for few rows."""

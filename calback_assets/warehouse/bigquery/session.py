@@ -52,7 +52,6 @@ from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
     Written,
-    newest_first,
     progress,
     refuse_too_few,
     refuse_too_many_gone,
@@ -348,9 +347,9 @@ class BigQuerySession(Session):
             found = streamed(self._reader, self._client.project, self._dataset.table(name), schema.names, where)
         yield from found or paged(self._jobs.query(selection(name, schema.names, where, limit), READ), self._jobs.retry)
 
-    def _newest(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
-        query = newest_first(ref, schema.names, limit).from_(exp.table_(ref.table.name))
-        yield from paged(self._jobs.query(query.sql("bigquery"), READ), self._jobs.retry)
+    def _selected(self, query: exp.Select, table: Table) -> Iterator[pa.RecordBatch]:
+        sql = query.from_(exp.table_(table.name)).sql("bigquery")
+        yield from paged(self._jobs.query(sql, READ), self._jobs.retry)
 
     def _erasure(self, run_id: str) -> BigQueryErasure:
         return BigQueryErasure(self, self._jobs, self._ledger, self._subjects, self._dependents, run_id)

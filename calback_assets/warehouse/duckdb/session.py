@@ -38,7 +38,6 @@ from calback_assets.warehouse.warehouse import (
     Statement,
     Written,
     never_written,
-    newest_first,
     progress,
     refuse_too_few,
     refuse_too_many_gone,
@@ -192,9 +191,9 @@ class DuckDBSession(Session):
         found = self._connection.sql(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
         yield from found.to_arrow_reader(_BATCH_ROWS)
 
-    def _newest(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
-        query = newest_first(ref, schema.names, limit).from_(exp.table_(ref.table.name, db=SCHEMA))
-        yield from self._connection.sql(query.sql("duckdb")).to_arrow_reader(_BATCH_ROWS)
+    def _selected(self, query: exp.Select, table: Table) -> Iterator[pa.RecordBatch]:
+        sql = query.from_(exp.table_(table.name, db=SCHEMA)).sql("duckdb")
+        yield from self._connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
 
     def ensure(self, table: Table) -> None:
         """Make the table of the contract, or add nullable columns that the contract has gained.

@@ -24,7 +24,7 @@ def test_the_worked_example_adds_a_metric_that_can_be_materialized_and_shown(tmp
             file.write("\n\n" * (action == "append to") + textwrap.dedent(text))
 
     _calback(tmp_path, "sample", "data/sample", "--users", "400", "--days", "2")
-    _calback(tmp_path, "run")
+    _calback(tmp_path, "run", "--select", "*unified_events")
     _calback(tmp_path, "run", "--select", "platform_users")
     shown = _calback(tmp_path, "show", "platform_users")
 

@@ -28,6 +28,7 @@ from bqemulator.server import EmulatorServer
 from bqemulator.sql import parameters as query_parameters
 from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.streaming import read_session
+from bqemulator.versioning.snapshots import SnapshotManager
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
@@ -89,6 +90,8 @@ def running_emulator() -> Iterator[Emulator]:
             patch.multiple(
                 app, MetricsMiddleware=_left_out, AccessLogMiddleware=_left_out, CorrelationIdMiddleware=_left_out
             ),
+            # A copy of the whole table after each change of it.
+            patch.object(SnapshotManager, "record_change", _record_change),
             # Of a field in a struct, the emulator's Storage API knows nothing.
             patch.object(read_servicer, "_COLUMN_NAME_RE", re.compile(r"[\w.]+\Z")),
             patch.object(read_servicer, "_build_read_sql", _read_sql),
@@ -155,6 +158,14 @@ def _execute(engine: DuckDBEngine, sql: str, given: list[Any] | None = None) -> 
     sql = sql.replace(f" ON FALSE WHEN NOT MATCHED BY SOURCE AND {EVENT_DATE} ", never)
     sql = _KEYED_HASH.sub(r"SHA256(? || UNHEX(SHA256(? || ENCODE(\1))))", sql)
     return _execute_as_it_is(engine, sql, given)
+
+
+_keep_the_past = SnapshotManager.record_change
+
+
+def _record_change(manager: SnapshotManager, project: str, dataset: str, table: str) -> object:
+    """As the emulator does, for the tables whose past is asked for: the extension's changelogs."""
+    return _keep_the_past(manager, project, dataset, table) if table.endswith("_raw_changelog") else None
 
 
 def _left_out(served: Any, **_: Any) -> Any:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import random
 import signal
+import tempfile
 import time
 from datetime import date
 from pathlib import Path
@@ -62,11 +63,17 @@ def export(place: str, suffix: str, generation: int) -> None:
         )
 
 
-def killed(place: str, suffix: str, generation: int, after: float) -> bool:
+def export_beside(scratch: Path, place: str, suffix: str, generation: int) -> None:
+    """The same, with a folder for what a killed process leaves of its own."""
+    tempfile.tempdir = str(scratch)
+    export(place, suffix, generation)
+
+
+def killed(scratch: Path, place: str, suffix: str, generation: int, after: float) -> bool:
     """Export in a process of its own, and kill it on the way; whether it was killed."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    child = context.Process(target=export, args=(place, suffix, generation))
+    child = context.Process(target=export_beside, args=(scratch, place, suffix, generation))
     child.start()
     child.join(after)
     if child.exitcode is None and child.pid is not None:
@@ -82,6 +89,7 @@ def moment(attempt: int, seconds: float) -> float:
 
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet"])
 def test_a_killed_export_leaves_the_old_file_or_the_new_one(tmp_path: Path, suffix: str) -> None:
+    (scratch := tmp_path / "scratch").mkdir()
     path = tmp_path / FREQUENT_USERS.name / f"{FREQUENT_USERS.name}_{DAY}.{suffix}"
     manifest = path.parent / "_manifest" / f"{path.name}.json"
     whole: list[str] = []
@@ -91,11 +99,11 @@ def test_a_killed_export_leaves_the_old_file_or_the_new_one(tmp_path: Path, suff
         seconds = time.monotonic() - started
         whole.append(hashlib.sha256(path.read_bytes()).hexdigest())
     assert whole[0] != whole[1]
-    assert not killed(str(tmp_path), suffix, 1, 60.0)  # The fork server has begun.
+    assert not killed(scratch, str(tmp_path), suffix, 1, 60.0)  # The fork server has begun.
 
     kills = 0
     for attempt in range(TIMES):
-        kills += killed(str(tmp_path), suffix, attempt % 2, moment(attempt, seconds))
+        kills += killed(scratch, str(tmp_path), suffix, attempt % 2, moment(attempt, seconds))
         assert hashlib.sha256(path.read_bytes()).hexdigest() in whole
         (named,) = json.loads(manifest.read_text())["files"]
         assert (named["name"], named["rows"]) == (path.name, ROWS[suffix])
@@ -108,15 +116,15 @@ def test_a_killed_export_leaves_the_old_file_or_the_new_one(tmp_path: Path, suff
     assert json.loads(manifest.read_text())["files"][0]["sha256"] == whole[0]
 
 
-def test_a_killed_export_leaves_the_old_rows_or_the_new_ones(postgres: str) -> None:
+def test_a_killed_export_leaves_the_old_rows_or_the_new_ones(tmp_path: Path, postgres: str) -> None:
     started = time.monotonic()
     export(postgres, "database", 0)
     seconds = time.monotonic() - started
-    assert not killed(postgres, "database", 1, 60.0)
+    assert not killed(tmp_path, postgres, "database", 1, 60.0)
 
     kills = 0
     for attempt in range(TIMES):
-        kills += killed(postgres, "database", attempt % 2, moment(attempt, seconds))
+        kills += killed(tmp_path, postgres, "database", attempt % 2, moment(attempt, seconds))
         (found,) = psql(
             postgres,
             "SELECT COUNT(*), MIN(active_days_30d), MAX(active_days_30d), MIN(version) FROM frequent_users, "

@@ -117,7 +117,7 @@ class WarehouseIOManager(IOManager):
             session.ensure(table)
             write = _Write(context, session, table, self._calendar)
             write.run(obj)
-            write.report(obj)
+            write.report(obj, self._warehouse.address(table.name).uri)
 
 
 @contextmanager
@@ -354,9 +354,9 @@ class _Write:
         own = error if isinstance(error, CalbackError) else self._session.redact(error)
         return own if str(day) in str(own) else type(own)(f"{str(own).rstrip('.')}; the day that broke is {day}")
 
-    def report(self, obj: Output) -> None:
+    def report(self, obj: Output, uri: str) -> None:
         """Attach the metadata of every written partition to its materialization event."""
-        common = self._common_metadata(obj)
+        common = self._common_metadata(obj, uri)
         requested = set(self._requested)
         extra = sorted(day for written in self._written for day in written.row_counts if day and day not in requested)
         if extra:
@@ -382,9 +382,9 @@ class _Write:
                 else:
                     self._context.add_output_metadata(metadata)
 
-    def _common_metadata(self, obj: Output) -> dict[str, Any]:
+    def _common_metadata(self, obj: Output, uri: str) -> dict[str, Any]:
         metadata: dict[str, Any] = {
-            "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
+            "dagster/uri": MetadataValue.text(uri),
             **{name: _value(fact) for name, fact in self._session.facts().items()},
         }
         if isinstance(obj, Query):

@@ -173,10 +173,6 @@ class Session(Protocol):
     at_once: AtOnce
     """How many days a write may take together."""
 
-    @property
-    def uri(self) -> str:
-        """Where the tables live."""
-
     def facts(self) -> Mapping[str, int]:
         """Figures of the warehouse as a whole."""
 

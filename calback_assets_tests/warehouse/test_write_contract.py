@@ -485,7 +485,7 @@ def test_a_materialization_of_a_query_says_what_a_person_wants_to_know(desk: Des
 
     assert said["row_count"] == 2
     assert said["dagster/partition_row_count"] == 2
-    assert said["dagster/uri"] == f"{desk.warehouse.uri}#frequent_users"
+    assert said["dagster/uri"] == desk.warehouse.uri(FREQUENT_USERS)
     assert said.keys() >= set(desk.warehouse.figures)
     assert "event_date >= CAST('2024-01-10' AS DATE)" in said["sql"]
     assert "event_date < CAST('2024-01-11' AS DATE)" in said["sql"]

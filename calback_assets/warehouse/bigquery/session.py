@@ -130,11 +130,6 @@ class BigQuerySession(Session):
         made.labels = LABELS
         self._create(made)
 
-    @property
-    def uri(self) -> str:
-        """Where the tables live."""
-        return f"bigquery:///{self._dataset.project}/{self._dataset.dataset_id}"
-
     def facts(self) -> Mapping[str, int]:
         """Nothing: BigQuery tells the figures of each job."""
         return {}

@@ -152,11 +152,6 @@ class DuckDBSession(Session):
         """The result of a query."""
         return self._connection.sql(sql).to_arrow_table()
 
-    @property
-    def uri(self) -> str:
-        """Where the tables live."""
-        return f"duckdb:///{self._path}"
-
     def facts(self) -> Mapping[str, int]:
         """Size of the warehouse file, all tables together: DuckDB keeps no size of one."""
         return {"warehouse_bytes": self._path.stat().st_size}

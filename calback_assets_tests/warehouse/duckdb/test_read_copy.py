@@ -429,6 +429,28 @@ def test_who_opens_the_copy_while_runs_write_is_never_refused_and_finds_no_half_
         assert [count for _, count in found] in ([7 * MANY, 9], [9 * MANY, 3])
 
 
+def keep_writing(path: Path, signals: Connection) -> None:
+    """Runs in a child: has the warehouse to itself until it is told to end."""
+    with duckdb.connect(str(path)):
+        signals.send("open")
+        signals.recv()
+
+
+def test_nobody_who_reads_waits_for_who_writes(path: Path, processes: ForkServerContext) -> None:
+    run(path, 1)
+    ours, theirs = multiprocessing.Pipe()
+    child = processes.Process(target=keep_writing, args=(path, theirs))
+    child.start()
+    assert ours.recv() == "open"
+    warehouse = DuckDBWarehouse(path, lock_timeout_seconds=0)
+    with warehouse.reading() as session:
+        assert session.records("SELECT DISTINCT topic FROM calback.raw_access_log") == [{"topic": "g1"}]
+    with pytest.raises(WarehouseError, match="is in use by process"), warehouse.session(read_only=True):
+        pass
+    ours.send("end")
+    child.join()
+
+
 def test_who_holds_the_warehouse_itself_keeps_it_and_the_run_goes_on(
     path: Path, reader: Callable[[Path], "contextmanager[Reader]"]
 ) -> None:

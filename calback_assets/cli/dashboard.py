@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from calback_assets.assets.delivery.dashboard import DASHBOARD, TABLES, read_annotations
+from calback_assets.assets.delivery.dashboard import DASHBOARD, TABLES, published, read_annotations
 from calback_assets.assets.pages import write_pages
 from calback_assets.cli.report import read_tables
 from calback_assets.cli.show import note_age
@@ -32,7 +32,8 @@ def write_dashboard(settings: Settings, language: str, *, is_opening: bool) -> N
         found = read_tables(session, settings, TABLES, DASHBOARD)
     note_age(warehouse, Console(stderr=True, markup=False, highlight=False, soft_wrap=True))
     rows = Rows(active=found.pop("active"), by=found.pop("by"), insight=Insight(**found))
-    pages = write_pages(pages_of(rows, annotations, settings.frequent_min_days), settings.report_dir, DASHBOARD)
+    texts = pages_of(rows, annotations, settings.frequent_min_days, published(settings.report_dir))
+    pages = write_pages(texts, settings.report_dir, DASHBOARD)
     Console(markup=False, highlight=False, soft_wrap=True).print(dashboard_line(pages[language]))
     if is_opening:
         click.launch(pages[language].absolute().as_uri())

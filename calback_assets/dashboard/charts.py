@@ -49,9 +49,7 @@ def lines(labels: Labels, *, is_share: bool = False) -> Spec:
             tooltip=_tooltip(labels.day),
         )
     )
-    return _finished(
-        alt.layer(_not_final(labels), drawn, *_notes(labels)).properties(width="container", height=_HEIGHT)
-    )
+    return _finished(alt.layer(_shades(labels), drawn, *_notes(labels)).properties(width="container", height=_HEIGHT))
 
 
 @cache
@@ -112,13 +110,19 @@ def _tooltip(row: str) -> "list[alt.Tooltip]":
     return [alt.Tooltip("day:N", title=row), alt.Tooltip("told:N", title=" ")]
 
 
-def _not_final(labels: Labels) -> "alt.Chart":
-    """A shade behind the days that Google Analytics may still change."""
+def _shades(labels: Labels) -> "alt.Chart":
+    """A shade behind the days that Google Analytics may still change, and a lighter one behind restated days."""
     import altair as alt
 
-    shade = alt.Chart(alt.NamedData("open")).mark_rect(fill="var(--muted)", opacity=0.25)
-    drawn: alt.Chart = shade.encode(
-        x=_days(labels), x2="until:T", tooltip=[alt.Tooltip("day:N", title=labels.not_final)]
+    drawn: alt.Chart = (
+        alt.Chart(alt.NamedData("open"))
+        .mark_rect(fill="var(--muted)")
+        .encode(
+            x=_days(labels),
+            x2="until:T",
+            opacity=alt.Opacity("opacity:Q", scale=None),
+            tooltip=[alt.Tooltip("day:N", title=labels.day), alt.Tooltip("state:N", title=labels.state)],
+        )
     )
     return drawn
 

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import pandas as pd
 
+from calback_assets.dashboard.published import NOTHING, Published, restated
 from calback_assets.days import days_between
 from calback_assets.report.findings import FEWEST, Insight
 from calback_assets.report.marked import as_text, marked
@@ -55,6 +56,8 @@ class Figures:
     """One for each day from the first to the last."""
     not_final: Sequence[date]
     """Days whose events Google Analytics may still change."""
+    restated: Sequence[date]
+    """Days that were told as final, and count otherwise since."""
     weeks: Sequence[Row]
     cohorts: Sequence[Row]
     periods: Sequence[int]
@@ -72,12 +75,13 @@ class Values:
     """The number of the day, of the name, and how many people."""
 
 
-def figures_of(rows: Rows, frequent_min_days: int) -> Figures | None:
+def figures_of(rows: Rows, frequent_min_days: int, before: Published = NOTHING) -> Figures | None:
     """The figures; None where no day was ever counted.
 
     Args:
         rows: of the tables.
         frequent_min_days: active days that make a user frequent.
+        before: what was told of the days before.
     """
     if not len(rows.active):
         return None
@@ -85,11 +89,14 @@ def figures_of(rows: Rows, frequent_min_days: int) -> Figures | None:
     first = max(rows.active["event_date"].min(), last - timedelta(days=MOST_DAYS - 1))
     cohorts, periods = _cohorts(rows.insight.retention)
     by = rows.by[rows.by["event_date"] >= first]
+    days = _days(rows.active, rows.insight.power, first, last, frequent_min_days)
+    not_final = sorted(by.loc[by["is_final"].eq(False), "event_date"].unique())
     return Figures(
         first,
         last,
-        _days(rows.active, rows.insight.power, first, last, frequent_min_days),
-        sorted(by.loc[by["is_final"].eq(False), "event_date"].unique()),
+        days,
+        not_final,
+        restated(days, not_final, before),
         _weeks(rows.insight.lifecycle, first),
         cohorts,
         periods,

@@ -27,7 +27,8 @@
   // The figures, with days as numbers.
   const timed = (rows) => rows.map((row) => ({ ...row, date: millis(row.date), until: row.until && millis(row.until) }));
   const notFinal = new Set(content.notFinal.map(millis));
-  const state = (time) => (notFinal.has(time) ? labels.not_final : "");
+  const restated = new Set(content.restated.map(millis));
+  const state = (time) => (notFinal.has(time) ? labels.not_final : restated.has(time) ? labels.restated : "");
   const daily = timed(content.days).map((row) => ({ ...row, state: state(row.date) }));
   const weeks = timed(content.weeks);
   const cohorts = timed(content.cohorts);
@@ -226,13 +227,18 @@
     const open = within([...notFinal].map((date) => ({ date })), range);
     document.getElementById("not-final").textContent = open.length
       ? filled(labels.not_final_said, { days: open.map(({ date }) => days.format(date)).join(", ") }) : "";
+    const changed = within([...restated].map((date) => ({ date })), range);
+    document.getElementById("restated").textContent = changed.length
+      ? filled(labels.restated_said, { count: counts.format(changed.length) }) : "";
     document.getElementById("tiles").replaceChildren(...content.tiles.map((told) => tile(told, range)));
 
     const marks = within(notes, range).map((note, index) => ({ ...note, number: String(index + 1), day: days.format(note.date) }));
     const list = document.getElementById("notes");
     list.hidden = !marks.length;
     list.querySelector("ol").replaceChildren(...marks.map((note) => make("li", `${note.day}: ${note.text}`)));
-    const shades = open.map(({ date }) => ({ date: date - DAY / 2, until: date + DAY / 2, day: days.format(date) }));
+    const shade = (opacity) => ({ date }) =>
+      ({ date: date - DAY / 2, until: date + DAY / 2, day: days.format(date), state: state(date), opacity });
+    const shades = [...open.map(shade(0.25)), ...changed.map(shade(0.12))];
     await Promise.all(pictures.map((draw) => draw(range, shades, marks)));
     document.documentElement.dataset.drawn = `${iso(range.from)} ${iso(range.to)}`;
   };

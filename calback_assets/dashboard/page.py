@@ -19,6 +19,7 @@ from markupsafe import Markup
 from calback_assets.dashboard import charts
 from calback_assets.dashboard.annotations import Annotation
 from calback_assets.dashboard.figures import DIMENSIONS, FEW, Figures, Rows, Values, figures_of
+from calback_assets.dashboard.published import NOTHING, Published
 from calback_assets.dashboard.words import LABELS, Labels
 from calback_assets.report.page import reports_of, style
 
@@ -52,9 +53,11 @@ class Tile:
     """count or share."""
 
 
-def pages_of(rows: Rows, annotations: Sequence[Annotation], frequent_min_days: int) -> dict[str, str]:
-    """The page in every language; the same rows give the same text."""
-    figures, reports = figures_of(rows, frequent_min_days), reports_of(rows.insight)
+def pages_of(
+    rows: Rows, annotations: Sequence[Annotation], frequent_min_days: int, before: Published = NOTHING
+) -> dict[str, str]:
+    """The page in every language; the same rows after the same page give the same text."""
+    figures, reports = figures_of(rows, frequent_min_days, before), reports_of(rows.insight)
     return {
         language: _page(language, labels, figures, reports[language].answer, annotations, frequent_min_days)
         for language, labels in LABELS.items()
@@ -189,6 +192,7 @@ def _content(
         "first": str(figures.first),
         "last": str(figures.last),
         "notFinal": [str(day) for day in figures.not_final],
+        "restated": [str(day) for day in figures.restated],
         "notes": [
             {"date": str(note.day), "text": note.said(language)}
             for note in annotations

@@ -32,6 +32,7 @@ class Labels:
     range_all: str
     range_said: str
     not_final_said: str
+    restated_said: str
 
     figures_heading: str
     mean_dau: str
@@ -56,6 +57,7 @@ class Labels:
     week: str
     state: str
     not_final: str
+    restated: str
     few: str
     unknown: str
     rest: str
@@ -112,6 +114,8 @@ ENGLISH = Labels(
     range_all="All",
     range_said="{from} to {to}, {days} days",
     not_final_said="Not final, since Google Analytics may still change these days: {days}. They are shaded.",
+    restated_said="Restated: {count} of these days were shown here as final before, with other figures. They are "
+    "shaded lightly, and marked in the tables.",
     figures_heading="At a glance, against the same number of days before",
     mean_dau="People per day",
     last_wau="People in the last 7 days",
@@ -133,6 +137,7 @@ ENGLISH = Labels(
     week="Week from",
     state="State",
     not_final="not final",
+    restated="restated",
     few=ENGLISH_REPORT.under_ten,
     unknown="not known",
     rest="the rest",
@@ -193,6 +198,8 @@ KOREAN = Labels(
     range_said="{from} ~ {to}, {days}일",
     not_final_said="다음 날짜는 Google Analytics가 아직 바꿀 수 있어 확정되지 않았으며, 그래프에 음영으로 표시합니다: "
     "{days}",
+    restated_said="정정됨: 이 기간의 {count}일은 전에 여기에서 확정된 수치로 보여 준 것과 달라졌습니다. "
+    "그래프에 옅은 음영으로, 표에도 표시합니다.",
     figures_heading="한눈에 보기(직전 같은 길이의 기간과 비교)",
     mean_dau="하루 평균 이용자",
     last_wau="최근 7일 이용자",
@@ -214,6 +221,7 @@ KOREAN = Labels(
     week="주 시작일",
     state="상태",
     not_final="미확정",
+    restated="정정됨",
     few=KOREAN_REPORT.under_ten,
     unknown="알 수 없음",
     rest="나머지",

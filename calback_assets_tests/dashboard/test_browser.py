@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from calback_assets.dashboard.annotations import Annotation
 from calback_assets.dashboard.page import pages_of
+from calback_assets.dashboard.published import Published, published_in
 from calback_assets.dashboard.words import LABELS
 from calback_assets_tests.browser import chromium
 from calback_assets_tests.dashboard.given import dau_of, world
@@ -165,6 +166,18 @@ def test_what_happened_is_marked_and_told(page: Page, folder: Path) -> None:
     page.locator("#other").click()
     drawn(page, "2024-03-01", "2024-03-31")
     expect(page.locator("#notes li")).to_have_text(["8 Mar 2024: Version 2.0"])
+
+
+def test_a_restated_day_is_told_shaded_and_marked_in_table_and_file(page: Page, tmp_path: Path) -> None:
+    told = published_in(pages_of(world(), [], 3)["en"])
+    counts = {**told.counts, "2024-03-05": (1, 2, 3)}
+    (tmp_path / "page.html").write_text(pages_of(world(), [], 3, Published(counts))["en"], encoding="utf-8")
+    opened(page, tmp_path / "page.html", MARCH)
+    expect(page.locator("#restated")).to_contain_text("1 of these days")
+    marked = [row[0] for row in table(page, "active") if row[-1] == LABEL.restated]
+    assert marked == ["5 Mar 2024"]
+    assert lines_of(page, "active")[5][-1] == LABEL.restated
+    assert page.locator("#active svg .mark-rect path").count() == 1
 
 
 def test_names_of_strangers_are_text_in_pictures_tables_and_files(page: Page, folder: Path) -> None:

@@ -7,10 +7,11 @@ import pandas as pd
 from dagster import AssetIn, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
 from calback_assets.assets.owners import OWNERS
-from calback_assets.assets.pages import write_pages
+from calback_assets.assets.pages import page_of, write_pages
 from calback_assets.dashboard.annotations import Annotation, annotations_of
 from calback_assets.dashboard.figures import Rows
 from calback_assets.dashboard.page import pages_of
+from calback_assets.dashboard.published import NOTHING, Published, published_in
 from calback_assets.errors import SourceError
 from calback_assets.report.findings import TABLES as INSIGHT
 from calback_assets.report.findings import Insight, columns_of
@@ -61,7 +62,8 @@ def dashboard_asset(folder: Path, annotations: Path | None, frequent_min_days: i
             models=return_model,
         )
         rows = Rows(insight=insight, active=daily_active_users, by=active_users_by)
-        pages = write_pages(pages_of(rows, read_annotations(annotations), frequent_min_days), folder, DASHBOARD)
+        texts = pages_of(rows, read_annotations(annotations), frequent_min_days, published(folder))
+        pages = write_pages(texts, folder, DASHBOARD)
         progress.info("%s: written", DASHBOARD, extra={"table": DASHBOARD, "day": None})
         metadata: dict[str, MetadataValue[Any]] = {
             f"page_{language}": MetadataValue.path(page.absolute()) for language, page in pages.items()
@@ -69,6 +71,14 @@ def dashboard_asset(folder: Path, annotations: Path | None, frequent_min_days: i
         return MaterializeResult(metadata=metadata)
 
     return dashboard
+
+
+def published(folder: Path) -> Published:
+    """What the page that stands there has told; nothing without one."""
+    try:
+        return published_in(page_of(folder, DASHBOARD, "en").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return NOTHING  # Where it cannot be read, the new one cannot be written, and that says why.
 
 
 def read_annotations(file: Path | None) -> list[Annotation]:

@@ -36,7 +36,7 @@ endef
 compile_lock := $(bin)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
-.PHONY: help demo ui ui-readonly test test-gcp lint bench lock clean
+.PHONY: help demo ui ui-readonly test test-gcp lint docs bench lock clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -62,6 +62,9 @@ lint: $(dev) ## Check style, types and the direction of imports
 	$(bin)/ruff format --check
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
+
+docs: $(runtime) ## Write the pages of docs/ that are made of the code
+	$(bin)/python docs/write_reference.py
 
 bench: $(dev) ## Run the benchmarks
 	$(bin)/python -m benchmarks

@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l m n] [--quick]`."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from benchmarks import (
     bigquery_faults,
     bigquery_partition,
     executor,
+    exports,
     firestore_snapshot,
     first_week_lift,
     history,
@@ -18,6 +19,7 @@ from benchmarks import (
     one_day,
     return_model,
     rewrite,
+    sample_at_once,
     table,
     thirty_days,
 )
@@ -36,6 +38,8 @@ _QUESTIONS: dict[str, ModuleType] = {
     "j": first_week_lift,
     "k": return_model,
     "l": insight,
+    "m": sample_at_once,
+    "n": exports,
 }
 
 
@@ -43,7 +47,7 @@ def main() -> None:
     """Answer the questions asked, all of them by default, and publish what was measured at full size."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "questions", nargs="*", metavar="question", help="a, b, c, d, e, f, g, h, i, j, k, l; all of them by default"
+        "questions", nargs="*", metavar="question", help=f"{', '.join(_QUESTIONS)}; all of them by default"
     )
     parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
     asked = parser.parse_args()

@@ -7,7 +7,7 @@ platform's own converter on both sides.
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -20,10 +20,19 @@ from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.sources.firestore.documents import collections
 from calback_assets.sources.firestore.files import FirestoreFiles
 from calback_assets.tables import TABLES
+from calback_assets.warehouse.ledger import during
 
 
-def write_script(path: Path, data: Path, first: date, last: date) -> None:
-    """Print the statements of the days `first` to `last`, the whole data set, to a JSON file."""
+def write_script(path: Path, data: Path, first: date, last: date, *, at_once: bool = False) -> None:
+    """Print the statements of the days `first` to `last`, the whole data set, to a JSON file.
+
+    Args:
+        path: the file.
+        data: folder of the exports.
+        first: the first day.
+        last: the last day.
+        at_once: one statement a table for all days, instead of one for each.
+    """
     from calback_assets.assets import SQL_ASSETS
     from calback_assets.sources.access_log.files import AccessLogFiles
     from calback_assets.sources.ga4.files import Ga4Files
@@ -35,16 +44,15 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
     calendar = Calendar(first, last, TIMEZONE)
     thresholds = {"frequent_min_days": 3, "frequent_window_days": 30}
 
-    def queries(day: date) -> Iterator[tuple[str, str]]:
-        yield "raw_events", ga4.read(Stretch.on(day)).sql
-        yield "raw_access_log", access_log.read(Stretch.on(day)).sql
+    def queries(stretch: Stretch) -> Iterator[tuple[str, str]]:
+        yield "raw_events", ga4.read(stretch).sql
+        yield "raw_access_log", access_log.read(stretch).sql
         for declared in (declared for declared in SQL_ASSETS if declared.table.name in TO_METRICS):
-            filled = declared.model.duckdb_template.fill(
-                {**thresholds, **calendar.parameters(declared.model, Stretch.on(day))}
-            )
+            filled = declared.model.duckdb_template.fill({**thresholds, **calendar.parameters(declared.model, stretch)})
             yield declared.table.name, filled
 
-    days = [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
+    whole = Stretch(first, last)
+    written = [whole] if at_once else [Stretch.on(day) for day in whole.days]
     columns = {
         table.name: ", ".join(f'"{column.name}" {duckdb_type(column.type)}' for column in table.columns)
         for table in TABLES.values()
@@ -53,11 +61,11 @@ def write_script(path: Path, data: Path, first: date, last: date) -> None:
         "tables": [f"CREATE TABLE {SCHEMA}.{name} ({declared})" for name, declared in columns.items()],
         "statements": [
             statement
-            for day in days
-            for name, query in queries(day)
+            for stretch in written
+            for name, query in queries(stretch)
             for statement in (
                 "BEGIN TRANSACTION",
-                f"DELETE FROM {SCHEMA}.{name} WHERE event_date = DATE '{day}'",
+                f"DELETE FROM {SCHEMA}.{name} WHERE {during(stretch)}",
                 f"INSERT INTO {SCHEMA}.{name} BY NAME {query}",
                 "COMMIT",
             )

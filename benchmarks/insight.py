@@ -27,7 +27,7 @@ _OF_ACTIVITY = (
     "frequent_user_behaviour",
 )  # fmt: skip
 _DAYS, _YEAR = 120, 400
-_AT_ONCE = 30_000_000
+_AT_ONCE = 1_000_000
 """Rows of all windows of the days that are written at once: a year of this size would be written day by day."""
 _BOUND_SECONDS, _BOUND_OF_A_YEAR, _BOUND_MEGABYTES = 60, 120, 2_500
 

@@ -41,6 +41,10 @@ class WarehouseError(CalbackError):
     """The warehouse cannot be opened, read or written."""
 
 
+class DeliveryError(CalbackError):
+    """An export that cannot be written where it is to go; what was there before stands."""
+
+
 class ErasureError(CalbackError):
     """A person cannot be erased as it was asked for. Nothing was erased; never quotes who was meant."""
 

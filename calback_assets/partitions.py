@@ -13,10 +13,17 @@ from calback_assets.days import Stretch
 DAY_FORMAT = "%Y-%m-%d"
 INSIGHT_DAYS = 400
 """How far back a table looks that is as of the newest day: a year, and the weeks that its first cohorts need."""
+REWRITTEN_DAYS = 3
+"""Google Analytics rewrites a daily table for up to three days after its date."""
 PARTITION_TAG = "dagster/partition"
 """Of a run of one day; a run of a range of days has the other two."""
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
+
+
+def final_from(day: date) -> date:
+    """The night from which on Google Analytics changes nothing of a day any more."""
+    return day + timedelta(days=REWRITTEN_DAYS + 1)
 
 
 @dataclass(frozen=True)

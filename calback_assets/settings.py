@@ -31,6 +31,8 @@ SOURCES = ("raw_users", "raw_meetings", "raw_events", "raw_access_log")
 """What the sources fill, and the names by which a person speaks of them."""
 LONGEST_WINDOW_DAYS = 31
 """As many days of activity as the cohorts read."""
+EXPORT_FORMATS = ("csv", "xlsx", "parquet")
+"""Of files that exports become; a database has none."""
 MOST_DAYS_OF_A_MODEL = 90
 """A model that is older is one of other people."""
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(2200, 12, 31)
@@ -144,6 +146,28 @@ def _folder(text: str) -> Path | None:
     return None if text.startswith("~") else Path(text)
 
 
+def _exports(text: str) -> Sequence["Export"] | None:
+    named = [re.fullmatch(r"(\w+)(?::(\w+))?", part.strip(), re.ASCII) for part in text.split(",")]
+    found = [Export(*part.groups()) for part in named if part]
+    is_known = all(export.format in (None, *EXPORT_FORMATS) for export in found)
+    return found if is_known and len(set(found)) == len(named) else None
+
+
+def export_to(text: str) -> str | None:
+    """The text, where it can be the name of a place that exports go to."""
+    bucket, dataset = r"gs://[a-z0-9][a-z0-9._-]+(/[^/]+)*/?", r"bigquery://[a-z0-9.:-]+/\w+"
+    if "://" not in text:
+        return text if _folder(text) else None
+    if text.startswith(("gs:", "bigquery:")):
+        return text if re.fullmatch(f"{bucket}|{dataset}", text, re.ASCII) else None
+    return text if re.fullmatch(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://\S+", text) else None
+
+
+def takes_files(into: str) -> bool:
+    """Whether exports become files there, and not rows of a database."""
+    return "://" not in into or into.startswith("gs://")
+
+
 def _file(text: str) -> Path | None:
     path = Path(text)
     # What has a colon before the first slash DuckDB takes for an address, an extension or a database in memory.
@@ -156,6 +180,13 @@ def _file(text: str) -> Path | None:
 _A_DAY = f"a day from {FIRST_DAY} to {LAST_DAY}, written YYYY-MM-DD"
 _A_SHARE = "a share from 0 to 1.0, such as 0.01 for one per cent"
 _DAYS = f"a whole number of days from 1 to {LONGEST_WINDOW_DAYS}"
+
+
+EXPORT_TO_EXPECTED = (
+    "a folder, with ~ written out, gs://bucket/prefix, bigquery://project/dataset, or the URL of a database such as "
+    "postgresql+psycopg://user:password@host/database"
+)
+"""What an error says that exports may go to."""
 
 
 def _one_of(name: str, *values: str) -> _Variable[str]:
@@ -174,6 +205,14 @@ _DUCKDB_PATH = _Variable(
     _file,
 )
 _REPORT_DIR = _Variable("CALBACK_REPORT_DIR", "the path of a folder, with ~ written out", _folder)
+_ANNOTATIONS = _Variable("CALBACK_ANNOTATIONS", "the path of a CSV file, with ~ written out", _folder)
+_EXPORTS = _Variable(
+    "CALBACK_EXPORTS",
+    f"tables with commas between them, each with : and one of {', '.join(EXPORT_FORMATS)} where they become files, "
+    "such as daily_active_users:xlsx",
+    _exports,
+)
+_EXPORT_TO = _Variable("CALBACK_EXPORT_TO", EXPORT_TO_EXPECTED, export_to, is_secret=True)
 _START_DATE = _Variable("CALBACK_START_DATE", _A_DAY, _day)
 _END_DATE = _Variable("CALBACK_END_DATE", _A_DAY, _day)
 _TIMEZONE = _Variable("CALBACK_TIMEZONE", "an IANA time zone, such as Asia/Seoul", _zone)
@@ -330,6 +369,15 @@ def _unset(line: int, problem: str) -> SettingsError:
 
 
 @dataclass(frozen=True)
+class Export:
+    """One table that leaves the warehouse after each materialization."""
+
+    table: str
+    format: str | None
+    """Of files; None where rows go into a database."""
+
+
+@dataclass(frozen=True)
 class BigQueryPlace:
     """Where BigQuery is asked."""
 
@@ -395,6 +443,12 @@ class Settings:
     pseudonym_key: bytes = field(repr=False)
     chosen_report_dir: Path | None = None
     """Where the report's pages are to be; None for beside the warehouse."""
+    annotations: Path | None = None
+    """The file of what happened on which day, for the dashboard; None for none."""
+    exports: Sequence[Export] = ()
+    """What leaves the warehouse after each materialization."""
+    export_to: str | None = field(default=None, repr=False)
+    """Where to; may hold the password of a database."""
     bigquery: BigQuerySettings | None = None
     """None where the warehouse is DuckDB's."""
     firestore_project: str | None = None
@@ -469,10 +523,17 @@ class Settings:
                 f"CALBACK_ACCESS_LOG_USER_FIELD and CALBACK_ACCESS_LOG_DATE_FIELD are both {user_field!r}; set each to "
                 "a field of its own"
             )
+        exports = _EXPORTS.of(environ, ())
+        into = _EXPORT_TO.needed(environ, "CALBACK_EXPORTS is") if exports else _EXPORT_TO.of(environ, None)
+        for export in exports:
+            _refuse_format(export, takes_files(into or ""))
         return cls(
             data_dir=data_dir,
             duckdb_path=_DUCKDB_PATH.of(environ, Path("data/warehouse.duckdb")),
             chosen_report_dir=_REPORT_DIR.of(environ, None),
+            annotations=_ANNOTATIONS.of(environ, None),
+            exports=exports,
+            export_to=into,
             start_date=start,
             end_date=end,
             timezone=_TIMEZONE.of(environ, "Asia/Seoul"),
@@ -493,6 +554,19 @@ class Settings:
             frequent_min_days=minimum,
             frequent_window_days=window,
             model_every_days=_MODEL_EVERY_DAYS.of(environ, cls.model_every_days),
+        )
+
+
+def _refuse_format(export: Export, is_file: bool) -> None:
+    if is_file and export.format is None:
+        raise SettingsError(
+            f"CALBACK_EXPORTS names {export.table} without a format, and CALBACK_EXPORT_TO takes files; write "
+            f"{' or '.join(f'{export.table}:{suffix}' for suffix in EXPORT_FORMATS)}"
+        )
+    if not is_file and export.format is not None:
+        raise SettingsError(
+            f"CALBACK_EXPORTS names {export.table}:{export.format}, and CALBACK_EXPORT_TO is a database, which "
+            f"takes no files; write {export.table}"
         )
 
 

@@ -92,7 +92,7 @@ def spoiled_line(world: World) -> Iterator[Path]:
     path.write_text(good)
 
 
-@pytest.mark.parametrize("command", ["sample", "run", "show", "erase", "doctor", "ui"])
+@pytest.mark.parametrize("command", ["sample", "run", "show", "export", "erase", "doctor", "ui"])
 def test_the_help_of_every_command_has_an_example(command: str) -> None:
     result = calback(command, "--help")
     assert result.exit_code == 0
@@ -102,7 +102,7 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
 def test_calback_alone_prints_its_help() -> None:
     result = calback()
     assert result.exit_code == 0
-    assert set(main.commands) == {"sample", "run", "show", "erase", "report", "doctor", "ui"}
+    assert set(main.commands) == {"sample", "run", "show", "export", "erase", "report", "doctor", "ui"}
     assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
 
 
@@ -241,11 +241,13 @@ def test_a_run_ends_with_the_last_days_and_what_to_open_next(world: World) -> No
     assert world.first_run.stdout.endswith("Next: make ui opens Dagit on it; or calback show daily_active_users\n")
 
 
-def test_a_run_that_made_the_report_ends_with_its_sentences_and_its_page(world: World) -> None:
-    first, second, third, page, _ = world.first_run.stdout.splitlines()[-5:]
+def test_a_run_that_made_the_report_and_the_dashboard_ends_with_the_sentences_and_both_pages(world: World) -> None:
+    first, second, third, page, dashboard, _ = world.first_run.stdout.splitlines()[-6:]
     assert [first[:3], second[:3], third[:3]] == ["1. ", "2. ", "3. "]
     assert page == f"Report: {world.warehouse.parent / 'report' / 'insight.en.html'}"
     assert Path(page.removeprefix("Report: ")).read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert dashboard == f"Dashboard: {world.warehouse.parent / 'report' / 'dashboard.en.html'}"
+    assert Path(dashboard.removeprefix("Dashboard: ")).read_text(encoding="utf-8").startswith("<!doctype html>")
 
 
 def test_the_progress_of_a_run_ends_at_its_total(world: World) -> None:
@@ -302,7 +304,7 @@ def test_a_snapshot_can_be_run_alone() -> None:
     assert " 1/1 " in result.stderr
 
 
-@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", ""])
+@pytest.mark.parametrize("selection", ["nope", "(((", "tag:nope", "", "firestore/userCollection"])
 @pytest.mark.usefixtures("world")
 def test_a_selection_of_nothing_names_the_assets(selection: str) -> None:
     result = calback("run", "--select", selection)
@@ -631,21 +633,12 @@ def test_the_newest_rows_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "meetings_created" in result.stdout
 
 
-@pytest.mark.usefixtures("world")
-def test_a_table_wider_than_the_terminal_is_printed_row_by_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "80")
-    result = calback("show", "daily_active_users", "--limit", "2")
-    assert re.findall(r"^│ event_date +│ (\S+) +│$", result.stdout, re.MULTILINE) == [LAST_DAY, "2024-01-04"]
-    assert "…" not in result.stdout
-    assert max(len(line) for line in result.stdout.splitlines()) <= 80
-
-
-@pytest.mark.parametrize("limit", ["0", "10001", "9223372036854775808"])
+@pytest.mark.parametrize("limit", ["0", "1000000001", "9223372036854775808"])
 def test_a_number_of_rows_that_nobody_reads_is_wrong_usage(limit: str) -> None:
     result = calback("show", "daily_active_users", "--limit", limit)
     assert result.exit_code == 2
     assert error_of(result) == (
-        f"Invalid value for '--limit': {limit} is not in the range 1<=x<=10000; see calback show --help"
+        f"Invalid value for '--limit': {limit} is not in the range 1<=x<=1000000000; see calback show --help"
     )
 
 

@@ -157,7 +157,8 @@ def test_both_readmes_have_the_same_sections() -> None:
 def test_make_has_a_described_target_for_everything_a_person_does() -> None:
     makefile = text("Makefile")
     described = re.findall(r"^([\w-]+):.* ## \w", makefile, flags=re.MULTILINE)
-    assert described == ["help", "demo", "ui", "ui-readonly", "test", "test-gcp", "lint", "bench", "lock", "clean"]
+    names = ["help", "demo", "ui", "ui-readonly", "test", "test-gcp", "lint", "docs", "bench", "lock", "clean"]
+    assert described == names
     assert re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE) == [" ".join(described)]
 
 

@@ -21,9 +21,11 @@ from calback_assets.settings import (
     SOURCES,
     BigQueryPlace,
     BigQuerySettings,
+    Export,
     ExtensionSettings,
     FirestoreEmulator,
     Settings,
+    takes_files,
     ui_token,
 )
 from calback_assets.tables import Table, raw
@@ -73,6 +75,7 @@ def test_every_variable_is_read() -> None:
         CALBACK_DATA_DIR="exports",
         CALBACK_DUCKDB_PATH="tables.duckdb",
         CALBACK_REPORT_DIR="pages",
+        CALBACK_ANNOTATIONS="notes.csv",
         CALBACK_END_DATE="2024-02-29",
         CALBACK_TIMEZONE="Europe/Berlin",
         CALBACK_PSEUDONYM_KEY=KEY,
@@ -84,12 +87,15 @@ def test_every_variable_is_read() -> None:
         CALBACK_MAX_LINE_BYTES="1000",
         CALBACK_ROWS_AT_ONCE="250000",
         CALBACK_MODEL_EVERY_DAYS="14",
+        CALBACK_EXPORTS="daily_active_users:xlsx, frequent_users:parquet",
+        CALBACK_EXPORT_TO="gs://numbers/daily",
         CALBACK_ACCESS_LOG_USER_FIELD="사용자 id",
         CALBACK_ACCESS_LOG_DATE_FIELD="at",
     ) == Settings(
         data_dir=Path("exports"),
         duckdb_path=Path("tables.duckdb"),
         chosen_report_dir=Path("pages"),
+        annotations=Path("notes.csv"),
         start_date=date(2024, 1, 1),
         end_date=date(2024, 2, 29),
         timezone="Europe/Berlin",
@@ -102,6 +108,8 @@ def test_every_variable_is_read() -> None:
         max_line_bytes=1000,
         rows_at_once=250_000,
         model_every_days=14,
+        exports=[Export("daily_active_users", "xlsx"), Export("frequent_users", "parquet")],
+        export_to="gs://numbers/daily",
         access_log_user_field="사용자 id",
         access_log_date_field="at",
     )
@@ -205,6 +213,7 @@ EXPECTED = {
     "CALBACK_EVENTS": ("one of: files, bigquery", ["firestore", "ga4"]),
     "CALBACK_ACCESS_LOG": ("one of: files, bigquery", ["table", "files|bigquery"]),
     "CALBACK_DATA_DIR": ("the path of a folder, with ~ written out", ["~/exports", "~"]),
+    "CALBACK_ANNOTATIONS": ("the path of a CSV file, with ~ written out", ["~/notes.csv"]),
     "CALBACK_REPORT_DIR": ("the path of a folder, with ~ written out", ["~/pages"]),
     "CALBACK_DUCKDB_PATH": (
         A_PATH,
@@ -288,6 +297,11 @@ EXPECTED = {
         A_HOST,
         ["localhost", ":8080", "http://127.0.0.1:8080", "127.0.0.1:", "127.0.0.1:8080/"],
     ),
+    "CALBACK_EXPORTS": (
+        "tables with commas between them, each with : and one of csv, xlsx, parquet where they become files, such as "
+        "daily_active_users:xlsx",
+        ["frequent_users:xls", "frequent_users:", "a b", "frequent_users,", "raw_users:csv, raw_users:csv"],
+    ),
     "CALBACK_GCP_PROJECT": (
         "the id of your project in Google's cloud, such as my-project-4711",
         ["Calback", "my_project", "1234", "my-project-", "my project", "p", "https://console.cloud.google.com"],
@@ -340,6 +354,60 @@ def test_what_cannot_be_seen_is_no_part_of_a_value(name: str, good: str, value: 
     assert str(error.value) == (
         f"{name} has white space at an end, or a character in it that cannot be seen; set it to {EXPECTED[name][0]}"
     )
+
+
+A_TARGET = (
+    "a folder, with ~ written out, gs://bucket/prefix, bigquery://project/dataset, or the URL of a database such as "
+    "postgresql+psycopg://user:password@host/database"
+)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "~/out",
+        "gs://",
+        "gs:///daily",
+        "gs://Bucket",
+        "bigquery://project",
+        "bigquery://p/d/t",
+        "Postgresql://x",
+        "://x",
+    ],
+)
+def test_a_target_that_is_none_is_refused_and_not_quoted(target: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        settings(CALBACK_EXPORT_TO=target)
+    assert str(error.value) == f"CALBACK_EXPORT_TO cannot be taken; set it to {A_TARGET}"
+
+
+@pytest.mark.parametrize(
+    ("target", "are_files"),
+    [
+        ("out", True),
+        ("내보내기/매일", True),
+        ("gs://my-bucket", True),
+        ("gs://my.bucket/a/b/", True),
+        ("bigquery://my-project/readers", False),
+        ("postgresql+psycopg://a:geheim@host:5432/db?sslmode=require", False),
+        ("sqlite:///people.db", False),
+    ],
+)
+def test_a_target_takes_files_or_rows_and_is_never_in_the_repr(target: str, are_files: bool) -> None:
+    good, wrong = ("daily_active_users:csv", "daily_active_users")[:: 1 if are_files else -1]
+    read = settings(CALBACK_EXPORTS=good, CALBACK_EXPORT_TO=target)
+
+    assert (read.export_to, takes_files(target)) == (target, are_files)
+    assert target not in repr(read)
+    with pytest.raises(SettingsError, match="CALBACK_EXPORTS names daily_active_users") as error:
+        settings(CALBACK_EXPORTS=wrong, CALBACK_EXPORT_TO=target)
+    assert "geheim" not in str(error.value)
+
+
+def test_exports_need_a_place_to_go_to() -> None:
+    with pytest.raises(SettingsError) as error:
+        settings(CALBACK_EXPORTS="daily_active_users:csv")
+    assert str(error.value) == f"CALBACK_EXPORT_TO is not set, and CALBACK_EXPORTS is; set it to {A_TARGET}"
 
 
 def test_the_report_stands_beside_the_warehouse_unless_another_folder_is_named() -> None:

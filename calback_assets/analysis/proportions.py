@@ -15,13 +15,13 @@ Z = NormalDist().inv_cdf(0.975)
 
 def wilson(successes: Ints, trials: Ints) -> tuple[Floats, Floats, Floats]:
     """Shares, and the ends of their 95 % intervals by Wilson's score method; NaN where there was no trial."""
-    # Written out: a library that has it takes more time to import than the rest of a small run.
-    some = np.where(trials > 0, trials, np.nan)
-    return successes / some, _low(successes, some), 1 - _low(trials - successes, some)
+    # Half a second to import, which what computes nothing need not pay.
+    from statsmodels.stats.proportion import proportion_confint
 
-
-def _low(successes: Ints, trials: Floats) -> Floats:
-    shares, spread = successes / trials, Z / (2 * trials)
-    distance = np.sqrt(shares * (1 - shares) / trials + spread**2)
-    low: Floats = (shares + Z * (spread - distance)) / (1 + Z**2 / trials)
-    return low
+    shares, low, high = (np.full(len(trials), np.nan) for _ in range(3))
+    some = trials > 0
+    shares[some] = successes[some] / trials[some]
+    # With no trial at all, statsmodels takes the empty array for a number.
+    if some.any():
+        low[some], high[some] = proportion_confint(successes[some], trials[some], method="wilson")
+    return shares, low, high

@@ -1,7 +1,7 @@
 """The software-defined assets: a thin declaration each, and its SQL beside it.
 
 `SQL_ASSETS` holds every `ASSET` that a module of a group declares; raw assets are built in `raw`. Folders are the
-groups that Dagit shows.
+groups that Dagit shows, in the order of `GROUPS`.
 """
 
 from importlib import import_module
@@ -9,6 +9,9 @@ from pkgutil import iter_modules
 
 from calback_assets.assets import cohorts, core, insight, metrics
 from calback_assets.assets.sql_asset import SqlAsset
+
+GROUPS = ("app", "raw", "core", "metrics", "cohorts", "insight", "delivery")
+"""In the order in which data flows."""
 
 SQL_ASSETS: tuple[SqlAsset, ...] = tuple(
     module.ASSET

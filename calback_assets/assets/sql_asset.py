@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-from dagster import AssetDep, AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, asset
+from dagster import AssetDep, AssetsDefinition, BackfillPolicy, DailyPartitionsDefinition, TableColumnDep, asset
 
 from calback_assets.assets.owners import OWNERS
 from calback_assets.partitions import Reach, partition_mapping
 from calback_assets.tables import TABLES, Table
 from calback_assets.warehouse.googlesql.model import Input, Model
 from calback_assets.warehouse.googlesql.template import Parameter
-from calback_assets.warehouse.metadata import contract_metadata
+from calback_assets.warehouse.metadata import column_lineage
 from calback_assets.warehouse.output import Plot, Query
 
 
@@ -47,6 +47,11 @@ class SqlAsset:
         """The parsed and checked query."""
         upstream = {name: Input(TABLES[name], self.reads[name]) for name in self.reads if name not in self.beside}
         return Model(self.sql, upstream | {name: Input(self.table, reach) for name, reach in self.own_days.items()})
+
+    @property
+    def lineage(self) -> Mapping[str, Sequence[TableColumnDep]]:
+        """Of each column, the columns of other tables that it is made of."""
+        return column_lineage(self.model, self.table, [TABLES[name] for name in self.beside]).deps_by_column
 
     @property
     def code_version(self) -> str:
@@ -85,13 +90,11 @@ class SqlAsset:
         @asset(
             name=self.table.name,
             group_name=self.sql.parent.name,
-            description=self.table.description,
             owners=OWNERS,
-            kinds={"sql"},
+            kinds={"sql", "python"} if self.refine else {"sql"},
             partitions_def=partitions if is_daily else None,
             backfill_policy=BackfillPolicy.single_run() if is_daily else None,
             code_version=self.code_version,
-            metadata=contract_metadata(self.table),
             deps=[
                 AssetDep(name, partition_mapping=partition_mapping(reach) if is_daily and reach else None)
                 for name, reach in self.reads.items()

@@ -42,7 +42,7 @@ def erase(context: OpExecutionContext, config: ErasureConfig, warehouse: Resourc
             "subject_hash is not what `calback erase USER_ID --print-hash` prints, 64 hexadecimal digits; nothing was "
             "erased; delete this run if it holds the id of a person"
         )
-    with warehouse.session() as session:
+    with warehouse.kept_open(), warehouse.session() as session:
         try:
             erased = session.erase(config.subject_hash, context.run_id)
             stale = {table.name: len(session.stale_days(table)) for table in TABLES.values() if table.is_partitioned}

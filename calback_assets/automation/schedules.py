@@ -23,10 +23,8 @@ from dagster import (
 
 from calback_assets.automation.jobs import daily_job
 from calback_assets.days import stretches
-from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
+from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG, REWRITTEN_DAYS
 
-REWRITTEN_DAYS = 3
-"""Google Analytics rewrites a daily table for up to three days after its date."""
 LOOK_BACK_DAYS = 30
 """Days without a materialization are looked for this far back."""
 
@@ -55,6 +53,7 @@ def nightly_schedule(
     timezone: str,
     last: date | None,
     arrived: Callable[[date], date | None],
+    snapshots: Collection[AssetKey],
     others: Mapping[AssetKey, int],
 ) -> ScheduleDefinition:
     """The schedule at 00:00 in the time zone, running by default.
@@ -65,7 +64,10 @@ def nightly_schedule(
         timezone: what a day is.
         last: the last partition of a closed data set, else None.
         arrived: from the first day that is due to the last that every source has; None where that cannot be told.
-        others: the assets without days, with how many days old each may become before it is made anew.
+        snapshots: the assets without days that days are made of. Every run reads them: none builds on what another
+            could not read.
+        others: the assets without days that are made of days, with how many days old each may become before it is made
+            anew; the last run of a night makes them.
     """
     first = partitions.start.date()
 
@@ -76,7 +78,8 @@ def nightly_schedule(
         job=daily_job,
         default_status=DefaultScheduleStatus.RUNNING,
         description="Yesterday, the three days before it that Google Analytics still rewrites, and every day of the "
-        "last 30 that is missing or failed; the tables without days with them, and the model when it is old enough.",
+        "last 30 that is missing or failed; with the last of them the tables without days, and the model when it is "
+        "old enough.",
     )
     def nightly(context: ScheduleEvaluationContext) -> list[RunRequest] | SkipReason:
         zone = ZoneInfo(timezone)
@@ -88,20 +91,22 @@ def nightly_schedule(
         # A Dagster run covers one unbroken range of partitions; a hole further back is a run of its own, oldest first.
         # Days that have not arrived fail in a run of their own, and take no other day with them.
         complete = arrived(due[0]) or due[-1]
-        selected = [*assets, *(key for key, days in others.items() if _age(context.instance, key, today, zone) >= days)]
         parts = ([day for day in due if day <= complete], [day for day in due if day > complete])
+        runs = [stretch for part in parts for stretch in stretches(part)]
+        # A run of days that have not arrived makes nothing of them.
+        last_run = next((stretch for stretch in reversed(runs) if stretch.last <= complete), runs[-1])
+        old = [key for key, days in others.items() if _age(context.instance, key, today, zone) >= days]
         return [
             RunRequest(
                 # A tick that is evaluated again may find the start of a stretch in progress; its end stays.
                 run_key=stretch.last.strftime(DAY_FORMAT),
-                asset_selection=selected,
+                asset_selection=[*assets, *snapshots, *(old if stretch is last_run else ())],
                 tags={
                     RANGE_START_TAG: stretch.first.strftime(DAY_FORMAT),
                     RANGE_END_TAG: stretch.last.strftime(DAY_FORMAT),
                 },
             )
-            for part in parts
-            for stretch in stretches(part)
+            for stretch in runs
         ]
 
     return nightly

@@ -22,6 +22,7 @@ from dagster import (
     multi_asset_check,
 )
 
+from calback_assets.checks.days import days_to_check
 from calback_assets.partitions import EARLIER, LATER, SAME_DAY, Reach, trailing
 from calback_assets.settings import LONGEST_WINDOW_DAYS
 from calback_assets.tables import EVENT_DATE, TABLES, Table
@@ -177,14 +178,15 @@ def _build(table: Table, checks: Sequence[Check], calendar: Calendar) -> AssetCh
             AssetCheckSpec(check.name, asset=table.name, description=check.description, blocking=True)
             for check in checks
         ],
+        can_subset=True,
     )
     def invariants(
         context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
     ) -> Iterator[AssetCheckResult]:
         with warehouse.session() as session:
-            days = session.days_of_run(table, context.run.run_id) if table.is_partitioned else []
-            for name, model in models.items():
-                yield _result(table, name, list(_violations(session, model, calendar, days)), days)
+            days = days_to_check(session, table, context.run)
+            for name in sorted(key.name for key in context.selected_asset_check_keys):
+                yield _result(table, name, list(_violations(session, models[name], calendar, days)), days)
 
     return invariants
 

@@ -3,8 +3,9 @@
 Which people are looked at, and from where on it is said, belongs here; how distributions are compared is in `analysis`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pyarrow as pa
 from dagster import (
@@ -20,6 +21,7 @@ from dagster import (
 from calback_assets.analysis.drift import stability_index
 from calback_assets.analysis.features import COLUMNS, matrix
 from calback_assets.analysis.propensity import Promoted, promoted
+from calback_assets.checks.days import days_to_check
 from calback_assets.tables.insight import FIRST_WEEK, RETURN_MODEL, RETURN_PROPENSITY
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.warehouse import Session, Warehouse
@@ -79,7 +81,7 @@ def build_drift_check() -> AssetChecksDefinition:
         context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]
     ) -> AssetCheckResult:
         with warehouse.session() as session:
-            found = _found(session, context.run.run_id)
+            found = _found(session, days_to_check(session, RETURN_PROPENSITY, context.run))
         moved = found.moved if found else []
         return AssetCheckResult(
             passed=not moved,
@@ -95,9 +97,8 @@ def build_drift_check() -> AssetChecksDefinition:
     return people_are_as_learned
 
 
-def _found(session: Session, run_id: str) -> Drift | None:
-    """The drift up to the newest day that the run has scored; None where no model is promoted, or no day is scored."""
-    days = session.days_of_run(RETURN_PROPENSITY, run_id)
+def _found(session: Session, days: Sequence[date]) -> Drift | None:
+    """The drift up to the newest of the days that are scored; None where no model is promoted, or no day is scored."""
     model = promoted(session.read(TableRef(RETURN_MODEL, None, None)).to_pandas())
     if not days or model is None:
         return None

@@ -20,6 +20,7 @@ from dagster import (
     asset_check,
 )
 
+from calback_assets.checks.days import days_to_check
 from calback_assets.days import days_between
 from calback_assets.tables import Table
 from calback_assets.warehouse.io_manager import Calendar
@@ -77,7 +78,7 @@ def _build(table: Table, calendar: Calendar) -> AssetChecksDefinition:
     def volume_is_usual(context: AssetCheckExecutionContext, warehouse: ResourceParam[Warehouse]) -> AssetCheckResult:
         with warehouse.session() as session:
             if table.is_partitioned:
-                days = session.days_of_run(table, context.run.run_id)
+                days = days_to_check(session, table, context.run)
                 counts = session.row_counts([table.name])[table.name]
             else:
                 counts, days = _made(session, table, calendar)

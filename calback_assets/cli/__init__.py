@@ -15,12 +15,19 @@ import click
 from calback_assets.cli import endings
 from calback_assets.cli.days import day_range
 from calback_assets.errors import CalbackError
-from calback_assets.settings import SOURCES, FirestoreEmulator, Settings, environment, ui_token
+from calback_assets.settings import (
+    EXPORT_FORMATS,
+    SOURCES,
+    FirestoreEmulator,
+    Settings,
+    environment,
+    takes_files,
+    ui_token,
+)
 from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
-_MOST_ROWS = 10_000
-"""As many as somebody may scroll through; they are in memory together."""
+_MOST_ROWS = 1_000_000_000
 _REPORT = "see the traceback with --debug, and report it"
 
 
@@ -80,6 +87,12 @@ def _table(_ctx: click.Context, _param: click.Parameter, name: str) -> Table:
     if name not in TABLES:
         raise click.UsageError(f"there is no table {name!r}; choose one of: {', '.join(TABLES)}")
     return TABLES[name]
+
+
+def _export(_ctx: click.Context, _param: click.Parameter, name: str) -> str:
+    if name not in (*TABLES, "who_did_what"):
+        raise click.UsageError(f"there is no table {name!r}; choose one of: {', '.join(TABLES)}, who_did_what")
+    return name
 
 
 def _user_id(_ctx: click.Context, _param: click.Parameter, text: str) -> str:
@@ -210,17 +223,81 @@ def erase(user_id: str, is_confirmed: bool, is_hash_only: bool) -> None:
 @main.command()
 @_debug
 @click.argument("table", metavar="TABLE", callback=_table)
-@click.option("--limit", type=click.IntRange(1, _MOST_ROWS), default=20, show_default=True, help="Rows at most.")
-def show(table: Table, limit: int) -> None:
-    """Print the newest rows of a table.
+@click.option("--from", "start", metavar="DAY", callback=_day, help="First day, YYYY-MM-DD; by default of all.")
+@click.option("--to", "end", metavar="DAY", callback=_day, help="Last day; by default of all.")
+@click.option("--columns", metavar="NAMES", default="", help="Columns, joined by commas, in this order; default all.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "json", "parquet"]),
+    default="table",
+    show_default=True,
+    help="json is one object a line.",
+)
+@click.option(
+    "--limit", type=click.IntRange(1, _MOST_ROWS), help="Rows at most; 20 of a table, and all of any other format."
+)
+def show(table: Table, start: date | None, end: date | None, columns: str, form: str, limit: int | None) -> None:
+    """Print the newest rows of a table, for a person or for a program.
+
+    They come from the read copy, which no run locks; docs/read-copy.md says how other programs open it.
 
     \b
     Example:
       calback show daily_active_users --limit 7
+      calback show retention_cohorts --columns cohort_week,cohort_size
+      calback show unified_events --from 2024-04-01 --to 2024-04-07 --format parquet > week.parquet
     """  # noqa: D301
-    from calback_assets.cli.show import newest_rows
+    from calback_assets.cli.show import Asked, show_rows
 
-    newest_rows(Settings.from_env(environment(), is_reading=True), table, limit)
+    names = [name.strip() for name in columns.split(",") if name.strip()]
+    asked = Asked(table, names, start, end, limit, form)
+    asked.check()
+    show_rows(Settings.from_env(environment(), is_reading=True), asked)
+
+
+@main.command()
+@_debug
+@click.argument("table", metavar="TABLE", callback=_export)
+@click.option("--from", "start", metavar="DAY", callback=_day, help="First day, YYYY-MM-DD; by default as calback run.")
+@click.option("--to", "end", metavar="DAY", callback=_day, help="Last day.")
+@click.option(
+    "--format", "file_format", type=click.Choice(EXPORT_FORMATS), help="Of files, csv by default; a database has none."
+)
+@click.option(
+    "--into",
+    metavar="TARGET",
+    help="A folder, gs://bucket/prefix, bigquery://project/dataset, or the URL of a database; by default what "
+    "CALBACK_EXPORT_TO names, where a password is out of sight.",
+)
+@click.option("--one-file", "is_together", is_flag=True, help="All days in one file; else each day is one.")
+def export(
+    table: str, start: date | None, end: date | None, file_format: str | None, into: str | None, is_together: bool
+) -> None:
+    """Write days of a table where people work: as files, or into a database.
+
+    TABLE is any table, or who_did_what: per day and person, who came and what they did, a column an action. A day that
+    is exported again takes the place of the old one. docs/exports.md says what is in the files.
+
+    \b
+    Example:
+      calback export daily_active_users --format xlsx --one-file --into exports
+      calback export who_did_what --from 2024-04-01 --to 2024-04-29 --one-file --into exports
+      calback export frequent_users --format parquet --into gs://my-bucket/calback
+    """  # noqa: D301
+    settings = Settings.from_env(environment(), is_reading=True)
+    target = into or settings.export_to
+    if target is None:
+        raise click.UsageError("it is not said where to; give --into, or set CALBACK_EXPORT_TO")
+    is_file = takes_files(target)
+    if not is_file and (file_format or is_together):
+        raise click.UsageError("a database takes rows and no files; leave --format and --one-file out")
+    first, last = day_range(start, end, settings, datetime.now(ZoneInfo(settings.timezone)).date())
+    from calback_assets.cli.export import export_days
+
+    export_days(
+        settings, table, first, last, (file_format or "csv") if is_file else None, target, is_together=is_together
+    )
 
 
 @main.command()
@@ -240,6 +317,23 @@ def report(language: str, is_opening: bool) -> None:
     from calback_assets.cli.report import print_answer
 
     print_answer(settings, language, is_opening=is_opening)
+
+
+@main.command()
+@_debug
+@click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of what is opened.")
+@click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+def dashboard(language: str, is_opening: bool) -> None:
+    """Make the dashboard anew from the stored tables, and say where it is.
+
+    \b
+    Example:
+      calback dashboard --language ko --open
+    """  # noqa: D301
+    settings = Settings.from_env(environment(), is_reading=True)
+    from calback_assets.cli.dashboard import write_dashboard
+
+    write_dashboard(settings, language, is_opening=is_opening)
 
 
 @main.command()

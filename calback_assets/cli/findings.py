@@ -7,6 +7,7 @@ finding is data. How it is printed stands in `doctor`. Nothing here writes.
 import json
 import platform
 import re
+import shlex
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
@@ -24,13 +25,14 @@ from calback_assets.cli.on_instance import no_home
 from calback_assets.days import Stretch, days_between, span
 from calback_assets.errors import CalbackError, SourceError
 from calback_assets.settings import FIRST_DAY, LAST_DAY, Settings, Understanding
+from calback_assets.sources.coercion import literal
 from calback_assets.sources.daily import Found
 from calback_assets.sources.data_folder import DataFolder
 from calback_assets.sources.firestore.documents import FirestoreSource
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.intake import Sources, demanded, missed_source, not_arrived, with_rows
-from calback_assets.warehouse.warehouse import Condition, Warehouse
+from calback_assets.warehouse.warehouse import Condition, Published, Warehouse
 
 T = TypeVar("T")
 
@@ -216,6 +218,7 @@ def of_data(settings: Settings, sources: Sources, warehouse: Warehouse, today: d
     """All is asked for at the same time, and told in the order of the data's way."""
     deadline = time.monotonic() + SECONDS
     asked = _asked(partial(stored_in, warehouse, sources))
+    asked_copy = _asked(warehouse.published)
     asked_folder = _asked(partial(of_folder, sources.folder))
     documents = {table: _asked(partial(documents_of, sources.documents, table)) for table in sources.collections}
     daily = {table: _asked(partial(source.look, settings.start_date)) for table, source in sources.daily.items()}
@@ -241,6 +244,9 @@ def of_data(settings: Settings, sources: Sources, warehouse: Warehouse, today: d
             wrong = _answer(opening, time.monotonic() + SECONDS, settings)
             found += told(table, wrong) if isinstance(wrong, CalbackError) else _first(table, wrong)
     found += told("warehouse", stored) if isinstance(stored, CalbackError) else of_warehouse(stored.condition)
+    published = _answer(asked_copy, deadline, settings)
+    if published is not None:
+        found += told("read copy", published) if isinstance(published, CalbackError) else of_read_copy(published)
     return _each_once(found)
 
 
@@ -380,6 +386,24 @@ def of_warehouse(condition: Condition) -> list[Finding]:
     for trouble in condition.troubles:
         findings += told("warehouse", trouble)
     return findings
+
+
+def of_read_copy(published: Published) -> list[Finding]:
+    """What people may open while a run writes, and how."""
+    run = f" by run {published.run_id}" if published.run_id else ""
+    so = f"{published.path}: published {published.at:%Y-%m-%d %H:%M} UTC{run}"
+    path, table = str(published.path), "calback.daily_active_users"
+    python = f"import duckdb; print(duckdb.connect({path!r}, read_only=True).sql('FROM {table}'))"
+    opened = [
+        f"duckdb -readonly {shlex.quote(path)} 'FROM {table}'",
+        f'python -c "{python}"',
+        f"ATTACH {literal(path)} AS copy (READ_ONLY); FROM copy.{table};",
+    ]
+    state = Finding("read copy", State.WELL, so)
+    if published.is_behind:
+        so += "; the warehouse has been written since"
+        state = Finding("read copy", State.WARNING, so, "let the run that writes end; or run any day, which publishes")
+    return [state, *(Finding("read copy", State.WELL, f"open it: {line}") for line in opened)]
 
 
 def told(what: str, error: CalbackError | str, state: State = State.TROUBLE) -> list[Finding]:

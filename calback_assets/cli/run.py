@@ -23,14 +23,16 @@ from dagster import (
 )
 from rich.console import Console
 
+from calback_assets.assets.delivery.dashboard import DASHBOARD
 from calback_assets.assets.insight.insight_report import INSIGHT_REPORT, SENTENCES
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.checks import CHECKS, STEP_SUFFIX
 from calback_assets.cli.bar import Bar, bar
+from calback_assets.cli.dashboard import dashboard_line
 from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure, warnings_of
 from calback_assets.cli.report import answer_lines
-from calback_assets.cli.show import closing_table
+from calback_assets.cli.show import closing_table, note_age
 from calback_assets.days import days_between
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import DAY_FORMAT, RANGE_END_TAG, RANGE_START_TAG
@@ -95,8 +97,9 @@ def materialize(settings: Settings, first: date, last: date, selection: str | No
         out.print(f"Also rebuilt days whose input has changed: {rebuilt}")
     for warning in warnings_of(result):
         notes.print(f"warning: {warning}")
-    with warehouse.session(read_only=True) as session:
+    with warehouse.reading() as session:
         closing_table(session, last)
+    note_age(warehouse, notes)
     for line in _answer(result):
         out.print(line)
     if late:
@@ -129,7 +132,9 @@ def _select(defs: Definitions, selection: str | None) -> Sequence[AssetKey]:
             # Dagster's own parser passes a parameter that Dagster calls beta.
             warnings.filterwarnings("ignore", "Parameter `include_sources`", BetaWarning)
             chosen = AssetSelection.all() if selection is None else AssetSelection.from_coercible(selection.split(","))
-        assets = sorted(chosen.resolve(defs.resolve_asset_graph()))
+        graph = defs.resolve_asset_graph()
+        # What the app leaves behind can be named, and not made.
+        assets = sorted(chosen.resolve(graph) & graph.executable_asset_keys)
     except DagsterError:
         assets = []
     if not assets:
@@ -206,11 +211,17 @@ def _stale_days_rebuilt(result: JobExecutionResult) -> str:
 
 
 def _answer(result: JobExecutionResult) -> Iterator[str]:
-    """What the report says, where the run has made it, and where it stands."""
-    for event in result.get_asset_materialization_events():
-        if event.materialization.asset_key.path[-1] == INSIGHT_REPORT:
-            said = {name: str(value.value) for name, value in event.materialization.metadata.items()}
-            yield from answer_lines([said[f"{name}_en"] for name in SENTENCES], Path(said["page_en"]))
+    """What the report says, where the run has made it, and where it and the dashboard stand."""
+    made = {
+        event.materialization.asset_key.path[-1]: {
+            name: str(value.value) for name, value in event.materialization.metadata.items()
+        }
+        for event in result.get_asset_materialization_events()
+    }
+    if said := made.get(INSIGHT_REPORT):
+        yield from answer_lines([said[f"{name}_en"] for name in SENTENCES], Path(said["page_en"]))
+    if said := made.get(DASHBOARD):
+        yield dashboard_line(Path(said["page_en"]))
 
 
 def _span(first: date, last: date) -> str:

@@ -181,7 +181,7 @@ class Report:
         ).render(
             lang=words.code,
             labels=words.labels,
-            style=Markup(_style()),  # noqa: S704 - a file of ours
+            style=Markup(style()),  # noqa: S704 - a file of ours
             range_of=words.range_of(found),
             answer=words.answer(found),
             not_cause=words.not_cause(),
@@ -221,6 +221,7 @@ def reports_of(insight: Insight) -> dict[str, Report]:
     return {code: Report(insight, findings, words) for code, words in LANGUAGES.items()}
 
 
-def _style() -> str:
+def style() -> str:
+    """The look of the page, for other pages of the family as well."""
     css = (_FOLDER / "page.css").read_text(encoding="utf-8")
     return css.replace("LIGHT_COLOURS", variables(LIGHT)).replace("DARK_COLOURS", variables(DARK))

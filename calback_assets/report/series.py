@@ -60,10 +60,10 @@ class Power:
     earlier: Sequence[float] | None
 
 
-def heat_of(retention: pd.DataFrame) -> Heat | None:
-    """The heat map; None where no week of any cohort is over."""
+def heat_of(retention: pd.DataFrame, most_cohorts: int = MOST_COHORTS) -> Heat | None:
+    """The heat map of the newest cohorts; None where no week of any of them is over."""
     weeks = retention[(retention["measure"] == "week") & retention["period"].between(1, MOST_WEEKS)]
-    cohorts = sorted(weeks["cohort_week"].unique())[-MOST_COHORTS:]
+    cohorts = sorted(weeks["cohort_week"].unique())[-most_cohorts:]
     found: Any = weeks.itertuples(index=False)
     rows = {(row.cohort_week, int(row.period)): row for row in found}
     periods = range(1, max((period for _, period in rows), default=0) + 1)

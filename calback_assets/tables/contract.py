@@ -53,6 +53,12 @@ class Table:
     """Snapshots only: the TIMESTAMP column that marks rows whose document has gone from the source."""
     person: tuple[str, ...] = ()
     """The columns that say whose row it is: the first that is not NULL. Erasing that person removes the row."""
+    use: str = ""
+    """How to use it, in a sentence or two."""
+    caution: str = ""
+    """What it is not, though a reader might take it for that."""
+    defined_in: str = ""
+    """The page of `docs` that says what it means, with its heading behind a `#` where it is not the whole page."""
     stands_alone: bool = False
     """True where a row is made of its own person's rows alone, so that without those of an erased person the table is
     what a rebuild would make of it; else a day that reads theirs is rebuilt."""
@@ -66,6 +72,13 @@ class Table:
     def column_names(self) -> tuple[str, ...]:
         """Names of the stored columns."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The numbers that a day comes to, of a table with one row a day; of any other table there are none."""
+        if self.key != (EVENT_DATE,):
+            return ()
+        return tuple(column.name for column in self.columns if column.type in ("INT64", "FLOAT64"))
 
     def column(self, name: str) -> Column:
         """The stored column of that name.

@@ -28,6 +28,9 @@ FIRST_WEEK = Table(
     name="first_week",
     description="What each new person did in their first week, stored under its last day: nothing later is in it.",
     grain="user",
+    use="Look here at how new people begin; chances to return are made of it.",
+    caution="Not what became of them: nothing later than day 7 is in it.",
+    defined_in="insight.md#the-first-week-and-what-came-after",
     key=("user_id",),
     clustering=("user_id",),
     person=("user_id",),
@@ -40,6 +43,9 @@ FIRST_WEEK_FEATURES = Table(
     description="What each new person did in days 1–7, and whether they came back in days 8–37; stored under day 37, "
     "so that everybody in it has had the whole chance.",
     grain="user",
+    use="Compare here who came back with who did not.",
+    caution="Not everybody who joined: who has not had 37 days yet has no row.",
+    defined_in="insight.md#the-first-week-and-what-came-after",
     key=("user_id",),
     clustering=("user_id",),
     person=("user_id",),
@@ -58,6 +64,10 @@ USER_LIFECYCLE = Table(
     description="Where the active people of each day come from and where they go: new, returning, resurrected, "
     "dormant, and the flows between these.",
     grain="day",
+    use="Draw it over days, to see whether those who come make up for those who go.",
+    caution="Not who has left for good: the dormant may be resurrected. In the first 30 days of the data, new people "
+    "are too many.",
+    defined_in="insight.md#where-people-come-from-and-go",
     key=(EVENT_DATE,),
     declared=(
         Column(EVENT_DATE, "DATE", "The day.", required=True),
@@ -83,6 +93,9 @@ POWER_CURVE = Table(
     name="power_curve",
     description="How many people were active on how many of the last 30 days (L30).",
     grain="day × active days",
+    use="Draw `users` over `active_days` of one day; a rise towards 30 is a core of people who are always there.",
+    caution="Not to be added up over days: the same people stand in each. Within a day they add up to `mau`.",
+    defined_in="insight.md#where-people-come-from-and-go",
     key=(EVENT_DATE, "active_days"),
     declared=(
         Column(EVENT_DATE, "DATE", "The day that the 30 days end with.", required=True),
@@ -96,6 +109,9 @@ RETENTION_COHORTS = Table(
     description="How many of those who joined in a week came back, by weeks since and on days 1, 3, 7, 14 and 30, over "
     "those who have had the chance.",
     grain="cohort × measure × period",
+    use="Take one `measure`, and draw `share` over `period`, a line a cohort; compare cohorts that are `is_complete`.",
+    caution="No share of the cohort, but of those whom the period has passed for: `eligible`.",
+    defined_in="insight.md#retention",
     key=("cohort_week", "measure", "period"),
     is_partitioned=False,
     declared=(
@@ -125,6 +141,9 @@ FREQUENT_USER_BEHAVIOUR = Table(
     description="What frequent users do that other active people do not, within the last 30 days: how many do it, how "
     "often, and how often for each day that they are there.",
     grain="behaviour",
+    use="Sort by `rate_ratio`, and mind its interval: what lies across 1 is no difference.",
+    caution="No cause: what frequent users do now is not what made them come.",
+    defined_in="insight.md#what-frequent-users-do",
     key=("behaviour",),
     is_partitioned=False,
     declared=(
@@ -155,6 +174,10 @@ FIRST_WEEK_LIFT = Table(
     description="What in the first week goes together with coming back: each behaviour against each outcome, by itself "
     "and with activity and the other behaviours held fixed.",
     grain="behaviour × threshold × outcome × period",
+    use="Filter `is_found`, and read `adjusted_odds_ratio` with its interval.",
+    caution="No cause: nobody was made to do anything. Who does a thing may differ in what nothing measures "
+    "(`e_value`).",
+    defined_in="insight-lift.md",
     key=("behaviour", "at_least", "outcome", "period"),
     is_partitioned=False,
     declared=(
@@ -229,6 +252,9 @@ RETURN_MODEL = Table(
     description="Models that say from the first week whether a person returns, each judged on the newest people, of "
     "whom it has learned nothing.",
     grain="model",
+    use="Take the row that `is_promoted`, if there is one; `verdict` says why.",
+    caution="Not good because it is promoted: compare `auc` and `brier` with those of `base_rate`.",
+    defined_in="insight-model.md",
     key=("model",),
     is_partitioned=False,
     declared=(
@@ -285,6 +311,9 @@ RETURN_PROPENSITY = Table(
     description="The chance of each new person to return in days 8–37, as the promoted model sees it at the end of "
     "their first week.",
     grain="user",
+    use="Compare groups of new people by their mean chance, before their 37 days are over.",
+    caution="No verdict on a person, and NULL where no model is promoted.",
+    defined_in="insight-model.md",
     key=("user_id",),
     clustering=("user_id",),
     person=("user_id",),

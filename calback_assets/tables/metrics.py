@@ -10,6 +10,10 @@ DAILY_ACTIVE_USERS = Table(
     description="How many people used Calback each day, week and month, and how many of them were new, "
     "came back, or came back after a long pause.",
     grain="day",
+    use="Draw it over days; for a week or a month, take `wau` or `mau` of its last day.",
+    caution="Not to be added up over days, which would count people twice. Not Google Analytics' active users, who are "
+    "engaged for a while.",
+    defined_in="metrics.md",
     key=(EVENT_DATE,),
     declared=(
         Column(EVENT_DATE, "DATE", "The day.", required=True),
@@ -29,11 +33,45 @@ DAILY_ACTIVE_USERS = Table(
     ),
 )
 
+ACTIVE_USERS_BY = Table(
+    name="active_users_by",
+    description="How many people used Calback on a day by platform, by country and by version of the app.",
+    grain="day × dimension × value",
+    use="Take the rows of one dimension, and draw a line for each value over days.",
+    caution="Not to be added up: whoever used two platforms on a day is counted in both, so that the values of a day "
+    "may be more than its `dau`. Counts of fewer than ten people are in it; show them to nobody.",
+    defined_in="metrics.md",
+    key=(EVENT_DATE, "dimension", "value"),
+    clustering=("dimension",),
+    declared=(
+        Column(EVENT_DATE, "DATE", "The day.", required=True),
+        Column("dimension", "STRING", "platform, country or app_version.", required=True),
+        Column(
+            "value",
+            "STRING",
+            "Of the dimension, as GA4 has it; unknown for the people of whom no event of the day tells it.",
+            required=True,
+        ),
+        Column("dau", "INT64", "People active on the day with this value.", required=True),
+        Column("new_users", "INT64", "Those of them who were active for the first time ever.", required=True),
+        Column(
+            "is_final",
+            "BOOL",
+            "False while Google Analytics may still change the day's events; NULL where it has none of them.",
+            wall_clock=True,
+        ),
+    ),
+)
+
 FREQUENT_USERS = Table(
     name="frequent_users",
     description="The people who keep coming back: at least as many active days as the settings ask for, in the window "
     "that they name or since the 1st of the month; by default three in 30.",
     grain="user × day",
+    use="Take the rows of one day: with `is_frequent` who came often of late, with `is_frequent_month` who did this "
+    "month.",
+    caution="Not everybody active: who is frequent by neither reading has no row. A person has a row a day.",
+    defined_in="metrics.md",
     key=(EVENT_DATE, "user_id"),
     clustering=("user_id",),
     person=("user_id",),

@@ -236,8 +236,11 @@ def intake_resource(sources: Sources, policy: Policy, warehouse: Warehouse) -> R
     names = Enum("Source", [EnumValue(name) for name in (*sources.collections, *sources.daily)])
 
     def made_for_run(context: InitResourceContext) -> Intake:
-        return Intake(sources, policy, warehouse, context.resource_config[ACCEPT_EMPTY])
+        given = context.resource_config
+        of_run = Policy(frozenset(given["expected_sources"]), given["max_lost_share"])
+        return Intake(sources, of_run, warehouse, given[ACCEPT_EMPTY])
 
+    made_for_run.__name__ = Intake.__name__
     return ResourceDefinition(
         made_for_run,
         config_schema={
@@ -246,7 +249,18 @@ def intake_resource(sources: Sources, policy: Policy, warehouse: Warehouse) -> R
                 default_value=[],
                 description="Sources that this run may find empty, or without most of what they had: what is gone from "
                 "them is then gone from the warehouse's days too.",
-            )
+            ),
+            "expected_sources": Field(
+                Array(names),
+                default_value=sorted(policy.expected),
+                description="CALBACK_EXPECTED_SOURCES, unless a run says otherwise: sources that must be there.",
+            ),
+            "max_lost_share": Field(
+                float,
+                default_value=policy.max_lost_share,
+                description="CALBACK_MAX_LOST_SHARE, unless a run says otherwise: the share of its rows above which a "
+                "source may not lose them at once.",
+            ),
         },
         description="What a run may take from the sources: whether they are there, and which days have arrived.",
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -117,7 +117,7 @@ class WarehouseIOManager(IOManager):
             session.ensure(table)
             write = _Write(context, session, table, self._calendar)
             write.run(obj)
-            write.report(obj)
+            write.report(obj, self._warehouse.address(table.name).uri)
 
 
 @contextmanager
@@ -231,8 +231,8 @@ class _Write:
             )
         return list(stretches(common))[-1]
 
-    def _rows_read(self, model: Model) -> Callable[[date], int]:
-        """How many rows a day reads, once it is seen that what it reads of its own day has been written.
+    def _rows_read(self, model: Model) -> Callable[[Stretch], int]:
+        """How many rows a stretch reads, once it is seen that what it reads of its own day has been written.
 
         Raises:
             WarehouseError: it has not; nothing is built on a day that has not arrived.
@@ -261,7 +261,8 @@ class _Write:
             with reading as sql:
                 yield Statement(sql, least=least, is_from_outside=True)
 
-        self._replace_days(statement, files.rows, follow_stale=False)
+        of_day = cache(files.rows)
+        self._replace_days(statement, lambda stretch: sum(map(of_day, stretch.days)), follow_stale=False)
 
     def _rows(self, rows: pa.Table | pd.DataFrame, max_lost_share: float | None = None) -> None:
         run_id = self._context.run_id
@@ -300,7 +301,7 @@ class _Write:
     def _replace_days(
         self,
         statement: Callable[[Stretch], AbstractContextManager[Statement]],
-        rows: Callable[[date], int],
+        rows: Callable[[Stretch], int],
         *,
         follow_stale: bool,
     ) -> None:
@@ -353,9 +354,9 @@ class _Write:
         own = error if isinstance(error, CalbackError) else self._session.redact(error)
         return own if str(day) in str(own) else type(own)(f"{str(own).rstrip('.')}; the day that broke is {day}")
 
-    def report(self, obj: Output) -> None:
+    def report(self, obj: Output, uri: str) -> None:
         """Attach the metadata of every written partition to its materialization event."""
-        common, columns = self._common_metadata(obj), self._columns(obj)
+        common = self._common_metadata(obj, uri)
         requested = set(self._requested)
         extra = sorted(day for written in self._written for day in written.row_counts if day and day not in requested)
         if extra:
@@ -363,29 +364,27 @@ class _Write:
             self._context.log.info(
                 f"{self._table.name}: also rebuilt {len(extra)} days that had become stale: {span(extra)}"
             )
-        self._context.add_output_metadata(common)
-        newest = max((day for written in self._written for day in written.row_counts if day), default=None)
-        shown = max(self._requested, default=None)  # Dagster tells of it last, and Dagit shows the columns of the last.
+        shown = max(self._requested, default=None)  # Dagster tells of it last, and Dagit's page is that of the last.
         for written in self._written:
+            figures = self._figures(written)
             for day, row_count in written.row_counts.items():
-                metadata = self._own_metadata(written, day, row_count)
-                if day == newest:
-                    metadata |= self._pictures(obj, day)
+                # In the order in which a person looks.
+                metadata = self._pictures(obj) if day == shown else {}
+                metadata |= figures.get(day, {}) | self._own_metadata(written, day, row_count) | common
                 if day == shown:
-                    metadata |= columns
+                    metadata |= self._columns(obj)
                 if day in extra:
-                    event = AssetMaterialization(
-                        self._context.asset_key, partition=_key(day), metadata={**common, **metadata}
+                    self._context.log_event(
+                        AssetMaterialization(self._context.asset_key, partition=_key(day), metadata=metadata)
                     )
-                    self._context.log_event(event)
                 elif len(requested) > 1:
                     self._context.step_context.add_asset_metadata(metadata, partition_key=_key(day))
                 else:
                     self._context.add_output_metadata(metadata)
 
-    def _common_metadata(self, obj: Output) -> dict[str, Any]:
+    def _common_metadata(self, obj: Output, uri: str) -> dict[str, Any]:
         metadata: dict[str, Any] = {
-            "dagster/uri": MetadataValue.text(f"{self._session.uri}#{self._table.name}"),
+            "dagster/uri": MetadataValue.text(uri),
             **{name: _value(fact) for name, fact in self._session.facts().items()},
         }
         if isinstance(obj, Query):
@@ -396,8 +395,20 @@ class _Write:
         """The table's columns and where they come from: kilobytes, for the day of the last event alone."""
         columns: dict[str, Any] = {"dagster/column_schema": column_schema(self._table)}
         if isinstance(obj, Query):
-            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table)
+            columns["dagster/column_lineage"] = column_lineage(obj.model, self._table, obj.beside)
         return columns
+
+    def _figures(self, written: Written) -> dict[date | None, dict[str, Any]]:
+        """By day the numbers that it comes to, which Dagit plots by partition."""
+        days = [day for day in written.row_counts if day]
+        if not days or not self._table.figures:
+            return {}
+        ref = TableRef(self._table, days[0], days[-1] + timedelta(days=1))
+        rows = self._session.read(ref, [EVENT_DATE, *self._table.figures]).to_pylist()
+        return {
+            row.pop(EVENT_DATE): {name: _figure(value) for name, value in row.items() if value is not None}
+            for row in rows
+        }
 
     def _own_metadata(self, written: Written, day: date | None, row_count: int) -> dict[str, Any]:
         """What is known of one day; the statement, which grows with its days, stands with the last of them."""
@@ -414,13 +425,16 @@ class _Write:
             metadata["sql"] = MetadataValue.md(f"```sql\n{written.sql}\n```")
         return metadata
 
-    def _pictures(self, obj: Output, day: date | None) -> dict[str, Any]:
-        """What a person wants to see of the last written partition."""
-        pictures = {"preview": MetadataValue.md(self._preview(day))}
+    def _pictures(self, obj: Output) -> dict[str, Any]:
+        """What a person wants to see of the table: its newest days, whichever have been written."""
+        newest = None
+        if self._table.is_partitioned:
+            newest = max(self._session.row_counts([self._table.name])[self._table.name])
+        pictures = {}
         if isinstance(obj, Query) and obj.plot:
-            rows = self._session.read(_ref(self._table, day, obj.plot.days))
+            rows = self._session.read(_ref(self._table, newest, obj.plot.days))
             pictures["plot"] = MetadataValue.md(obj.plot.draw(rows.to_pandas()))
-        return pictures
+        return {**pictures, "preview": MetadataValue.md(self._preview(newest))}
 
     def _preview(self, day: date | None) -> str:
         columns = [
@@ -461,6 +475,10 @@ def _listed(lines: Sequence[str]) -> MetadataValue[Any]:
 
 def _value(value: Parameter) -> MetadataValue[Any]:
     return MetadataValue.int(value) if isinstance(value, int) else MetadataValue.text(str(value))
+
+
+def _figure(value: int | float) -> MetadataValue[Any]:
+    return MetadataValue.int(value) if isinstance(value, int) else MetadataValue.float(value)
 
 
 def _key(day: date | None) -> str | None:

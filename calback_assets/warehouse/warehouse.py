@@ -4,10 +4,12 @@ The shapes that both engines share belong here: sessions, statements, and what w
 """
 
 import logging
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
@@ -20,12 +22,16 @@ from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.erasure import Erased
 from calback_assets.warehouse.googlesql.model import Model
 from calback_assets.warehouse.googlesql.template import Template
+from calback_assets.warehouse.ledger import within
 from calback_assets.warehouse.output import Least, TableRef
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
 
 ACCEPT_EMPTY = "accept_empty"
 ACCEPTING = f"calback run --accept-empty {{}}, or {ACCEPT_EMPTY} of the resource intake in Dagit's launchpad"
 """How a person says that a source is right to have less than before."""
+
+_ROWS_IN_ORDER = 100_000
+"""As many are put in order at a time, or those of a day."""
 
 progress = logging.getLogger("calback_assets.progress")
 """One record for each partition or snapshot written, with `table` and `day`, and one without for what else there is to
@@ -37,12 +43,27 @@ def never_written(table_name: str) -> WarehouseError:
     return WarehouseError(f"table {table_name} does not exist yet: materialize {table_name} first")
 
 
-def newest_first(table: Table) -> exp.Select:
-    """The query for `Session.newest`, without its limit and without a schema."""
-    order = ([f"{EVENT_DATE} DESC"] if table.is_partitioned else []) + [
-        name for name in table.key if name != EVENT_DATE
-    ]
-    return exp.select(*(exp.column(name, quoted=True) for name in table.column_names)).order_by(*order)
+def newest_first(ref: TableRef, columns: Sequence[str], limit: int | None, *, is_ordered: bool) -> exp.Select:
+    """The query for a portion of `Session.newest`, still without its table."""
+    query = exp.select(*(exp.column(name, quoted=True) for name in columns))
+    if is_ordered:
+        day = [f"{EVENT_DATE} DESC"] if ref.table.is_partitioned else []
+        query = query.order_by(*day, *(name for name in ref.table.key if name != EVENT_DATE))
+    if ref.start and ref.end:
+        query = query.where(within(ref.start, ref.end))
+    return query if limit is None else query.limit(limit)
+
+
+def newest_portions(row_counts: Mapping[date, int], rows: int) -> Iterator[Stretch]:
+    """Stretches of days, the newest first, each of at most so many rows, or of one day."""
+    days: list[date] = []
+    for day in sorted(row_counts, reverse=True):
+        if days and sum(row_counts[other] for other in (*days, day)) > rows:
+            yield Stretch(days[-1], days[0])
+            days = []
+        days.append(day)
+    if days:
+        yield Stretch(days[-1], days[0])
 
 
 def refuse_too_few(table: Table, demanded: Mapping[date, Least], row_counts: Mapping[date, int]) -> None:
@@ -123,16 +144,21 @@ class AtOnce:
     rows: int | None = None
     """Rows that are read for them; None for no bound."""
 
-    def of(self, due: Collection[date], rows: Callable[[date], int]) -> Stretch:
-        """The first of the days that are due, with as many after it as may be written with it."""
+    def of(self, due: Collection[date], rows: Callable[[Stretch], int]) -> Stretch:
+        """The first of the days that are due, with as many after it as may be written with it.
+
+        Args:
+            due: the days.
+            rows: how many are read for a stretch; not fewer for a longer one.
+        """
         first = last = min(due)
-        total = rows(first)
         while (day := last + timedelta(days=1)) in due and (day - first).days < self.days:
-            total += rows(day)
-            if self.rows is not None and total > self.rows:
-                break
             last = day
-        return Stretch(first, last)
+        if self.rows is None or rows(Stretch(first, last)) <= self.rows:
+            return Stretch(first, last)
+        lengths = range((last - first).days)
+        fitting = bisect_right(lengths, self.rows, key=lambda more: rows(Stretch(first, first + timedelta(days=more))))
+        return Stretch(first, first + timedelta(days=max(fitting - 1, 0)))
 
 
 class Session(Protocol):
@@ -146,10 +172,6 @@ class Session(Protocol):
 
     at_once: AtOnce
     """How many days a write may take together."""
-
-    @property
-    def uri(self) -> str:
-        """Where the tables live."""
 
     def facts(self) -> Mapping[str, int]:
         """Figures of the warehouse as a whole."""
@@ -217,6 +239,9 @@ class Session(Protocol):
     def stale_days(self, table: Table) -> set[date]:
         """Days of the table that were written before something they read changed."""
 
+    def versions(self, table: Table) -> Mapping[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
 
@@ -249,18 +274,42 @@ class Session(Protocol):
         """All batches together."""
         return pa.Table.from_batches(self.batches(ref, columns, limit), arrow_schema(ref.table, columns))
 
-    def newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        """The newest rows of a table, or the first of a snapshot, in the order of its key.
+    def newest(
+        self,
+        table: Table,
+        columns: Sequence[str] | None = None,
+        days: Stretch | None = None,
+        limit: int | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows of a table, the newest day first, or those of a snapshot, in the order of its key.
+
+        Some days are put in order at a time, so that neither a few rows nor all of them take the whole table. Where all
+        of a large day are asked for, they come as they are: memory need not hold it.
 
         Raises:
             WarehouseError: the table has never been written.
         """
         if not self.exists(table):
             raise never_written(table.name)
-        return self._newest(table, limit)
+        schema, left = arrow_schema(table, columns), limit
+        row_counts: Mapping[date, int] = {}
+        refs: Iterable[TableRef] = [TableRef(table, None, None)]
+        if table.is_partitioned:
+            row_counts = self.row_counts([table.name])[table.name]
+            asked = {day: count for day, count in row_counts.items() if days is None or day in days}
+            portions = newest_portions(asked, min(limit or _ROWS_IN_ORDER, _ROWS_IN_ORDER))
+            refs = (TableRef(table, portion.first, portion.until) for portion in portions)
+        for ref in refs:
+            is_large = ref.start is not None and row_counts.get(ref.start, 0) > _ROWS_IN_ORDER
+            query = newest_first(ref, schema.names, left, is_ordered=limit is not None or not is_large)
+            for batch in self._selected(query, table):
+                yield batch.select(schema.names).cast(schema)
+                left = None if left is None else left - batch.num_rows
+            if left == 0:
+                return
 
-    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        """The same of a table that is there."""
+    def _selected(self, query: exp.Select, table: Table) -> Iterator[pa.RecordBatch]:
+        """The rows of a query that still lacks the table, as the engine has them."""
 
     def records(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a query by column name; for few rows."""
@@ -283,8 +332,37 @@ class Condition:
     """What a run would end with."""
 
 
+@dataclass(frozen=True)
+class Address:
+    """Where a table is, as a person finds it."""
+
+    name: str
+    """Its full name, as SQL of the engine takes it."""
+    uri: str
+
+
+@dataclass(frozen=True)
+class Published:
+    """The read copy of a warehouse, as somebody finds it."""
+
+    path: Path
+    """The file to open."""
+    at: datetime
+    """When it took the place of the one before."""
+    run_id: str | None
+    """The run that wrote last what is in it."""
+    is_behind: bool
+    """Whether the warehouse has been written since."""
+
+
 class Warehouse(Protocol):
     """Tables that outlive a run."""
+
+    kind: str
+    """The engine, by the name that Dagit has a sign for."""
+
+    def address(self, table_name: str) -> Address:
+        """Where a table is, or will be; nothing is opened or called."""
 
     def condition(self) -> Condition:
         """Look at the warehouse within seconds, and write nothing.
@@ -296,5 +374,18 @@ class Warehouse(Protocol):
     def session(self, *, read_only: bool = False) -> AbstractContextManager[Session]:
         """A session that is closed whatever happens."""
 
+    def reading(self) -> AbstractContextManager[Session]:
+        """A session for who only reads, and need not wait for who writes: of the read copy, where there is one.
+
+        Inside `kept_open` it is one of the warehouse itself, which then knows more.
+        """
+
+    def published(self) -> Published | None:
+        """The read copy; None where there is none, or none is needed.
+
+        Raises:
+            WarehouseError: it cannot be opened.
+        """
+
     def kept_open(self) -> AbstractContextManager[None]:
-        """Keep what is costly to open between the sessions inside."""
+        """Keep what is costly to open between the sessions inside, and publish a read copy in the end, where needed."""

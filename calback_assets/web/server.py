@@ -24,6 +24,7 @@ from dagster_webserver.version import __version__
 from calback_assets.automation.jobs import CODE_LOCATION
 from calback_assets.errors import CalbackError
 from calback_assets.web.guard import guarded
+from calback_assets.web.newest import page_back_from_the_end
 
 _POLL_MILLISECONDS = 2000
 _LAST_ANSWERS_SECONDS = 3
@@ -78,6 +79,7 @@ def serve(
     # Both raise here: for a server either is the end that was meant, be it a person's or a service manager's.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    page_back_from_the_end()
     instance.optimize_for_webserver(DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_RECYCLE, DEFAULT_POOL_MAX_OVERFLOW)
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         daemon = stack.enter_context(_daemon(instance)) if token else None

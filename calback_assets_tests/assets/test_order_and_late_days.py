@@ -391,6 +391,7 @@ def test_a_run_says_which_later_days_it_has_rebuilt_too(platform: Platform) -> N
         "user_daily_activity": changed,
         "user_first_seen": changed,
         "daily_active_users": changed,
+        "active_users_by": changed,
         "frequent_users": changed,
         "user_joined": changed,
         "user_behaviour": changed,

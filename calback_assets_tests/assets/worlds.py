@@ -11,7 +11,14 @@ from functools import cached_property
 from pathlib import Path
 
 import pytest
-from dagster import AssetKey, AssetMaterialization, DagsterInstance, ExecuteInProcessResult, JobDefinition
+from dagster import (
+    AssetCheckKey,
+    AssetKey,
+    AssetMaterialization,
+    DagsterInstance,
+    ExecuteInProcessResult,
+    JobDefinition,
+)
 
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
@@ -91,6 +98,14 @@ class Platform:
                 asset_selection=[AssetKey(name) for name in assets] or None,
                 raise_on_error=False,
             )
+
+    def check(self, table: str, *names: str, tags: Mapping[str, str] | None = None) -> ExecuteInProcessResult:
+        """Run checks of a table by themselves, as Dagit's Checks tab does."""
+        job = self._job.get_subset(
+            asset_selection=set(), asset_check_selection={AssetCheckKey(AssetKey(table), name) for name in names}
+        )
+        with DagsterInstance.ephemeral() as instance:
+            return job.execute_in_process(instance=instance, tags=tags, raise_on_error=False)
 
     def rows(self, table: str) -> list[Row]:
         """All rows of a table, by its key where it has one."""

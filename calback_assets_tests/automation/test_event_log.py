@@ -19,7 +19,6 @@ from dagster import (
     asset_check,
     in_process_executor,
 )
-from dagster._check import CheckError
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
 import calback_assets
@@ -95,6 +94,24 @@ def test_a_range_of_days_is_recorded_as_by_dagster_itself(
     assert recorded["materialized"] == {f"2024-01-0{day}" for day in range(1, 6)}
 
 
+def test_every_materialization_of_a_run_has_a_millisecond_of_its_own(instance: DagsterInstance) -> None:
+    five_days(instance)
+    log = instance.event_log_storage
+    days = [record.event_log_entry for record in reversed(instance.fetch_materializations(VISITS, limit=5).records)]
+    # As fast as a machine may ever be, in two batches, and the last of another run.
+    again = [day._replace(run_id="again", timestamp=days[0].timestamp) for day in days]
+    log.store_event_batch(again[:3])
+    log.store_event_batch([*again[3:], again[0]._replace(run_id="a third time")])
+    stored = [record.event_log_entry for record in reversed(instance.fetch_materializations(VISITS, limit=6).records)]
+    first = int(days[0].timestamp * 1000)
+    # As Dagit's GraphQL rounds them.
+    assert [int(entry.timestamp * 1000) - first for entry in stored] == [0, 1, 2, 3, 4, 0]
+    assert [entry.asset_materialization.partition for entry in stored if entry.asset_materialization] == [
+        *(f"2024-01-0{day}" for day in range(1, 6)),
+        "2024-01-01",
+    ]
+
+
 def test_a_plain_dagster_reads_the_same_files(instance: DagsterInstance, home: Path) -> None:
     run_id = five_days(instance)
     recorded = shown(instance, run_id)
@@ -110,7 +127,7 @@ def test_of_a_batch_all_events_are_stored_or_none(instance: DagsterInstance) -> 
     before = log.get_records_for_run(run_id).records
     again = [record.event_log_entry for record in before]
 
-    with pytest.raises(CheckError):
+    with pytest.raises(AttributeError):
         log.store_event_batch([again[0], "no event"])  # type: ignore[list-item]
     assert log.get_records_for_run(run_id).records == before
 

@@ -93,7 +93,7 @@ class World:
         self._assets = [self._asset(name, partitions) for name in names]
         self.arrived: date | None = None
         keys = [built.key for built in self._assets]
-        self.schedule = nightly_schedule(partitions, keys, SEOUL, last, lambda _: self.arrived, others={})
+        self.schedule = nightly_schedule(partitions, keys, SEOUL, last, lambda _: self.arrived, (), others={})
 
     def _asset(self, name: str, partitions: DailyPartitionsDefinition) -> AssetsDefinition:
         @asset(name=name, partitions_def=partitions, backfill_policy=BackfillPolicy.single_run())
@@ -288,7 +288,8 @@ def test_the_model_is_learned_anew_only_when_it_is_old_enough(instance: DagsterI
     daily, snapshot, model = (AssetKey(f"{name}_of_a_week") for name in ("daily", "snapshot", "model"))
     today = datetime.now(ZoneInfo(SEOUL)).date()
     partitions = daily_partitions(today - timedelta(days=10), None, SEOUL)
-    schedule = nightly_schedule(partitions, [daily], SEOUL, None, lambda _: None, others={snapshot: 0, model: 7})
+    others = {snapshot: 0, model: 7}
+    schedule = nightly_schedule(partitions, [daily], SEOUL, None, lambda _: None, (), others=others)
 
     def selected(day: date) -> list[AssetKey]:
         outcome = evaluate(schedule, instance, datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(SEOUL)))
@@ -302,6 +303,29 @@ def test_the_model_is_learned_anew_only_when_it_is_old_enough(instance: DagsterI
     assert selected(today + timedelta(days=1)) == [daily, snapshot]
     assert selected(today + timedelta(days=6)) == [daily, snapshot]
     assert selected(today + timedelta(days=7)) == [daily, snapshot, model]
+
+
+@pytest.mark.parametrize(
+    ("arrived", "runs"),
+    [
+        pytest.param(None, ["5", "20", "30 and what days make"], id="all has arrived"),
+        pytest.param(march(29), ["5", "20", "29 and what days make", "30"], id="a run that will fail makes nothing"),
+        pytest.param(march(1), ["5", "20", "30 and what days make"], id="nothing has arrived"),
+    ],
+)
+def test_of_several_runs_the_last_that_can_succeed_makes_the_tables_that_are_made_of_days(
+    instance: DagsterInstance, request: pytest.FixtureRequest, arrived: date | None, runs: list[str]
+) -> None:
+    daily, snapshot, table = (AssetKey(f"{name}_{request.node.callspec.id}") for name in ("daily", "snapshot", "table"))
+    for day in set(LAST_30) - {march(5), march(20)}:
+        instance.report_runless_asset_event(AssetMaterialization(daily, partition=str(day)))
+    schedule = nightly_schedule(
+        daily_partitions(march(1), None, SEOUL), [daily], SEOUL, None, lambda _: arrived, [snapshot], others={table: 0}
+    )
+    outcome = evaluate(schedule, instance, datetime(2024, 3, 31, tzinfo=ZoneInfo(SEOUL)))
+    assert not isinstance(outcome, str)
+    told = {(daily, snapshot): "", (daily, snapshot, table): " and what days make"}
+    assert [f"{stretch(one)[1].day}{told[tuple(one.asset_selection or [])]}" for one in outcome] == runs
 
 
 @pytest.mark.parametrize(
@@ -320,7 +344,7 @@ def test_every_day_has_one_tick_at_which_yesterday_is_the_newest_partition(
 ) -> None:
     first, last = around - timedelta(days=2), around + timedelta(days=1)
     partitions = daily_partitions(first, None, timezone)
-    nightly = nightly_schedule(partitions, [], timezone, None, lambda _: None, others={})
+    nightly = nightly_schedule(partitions, [], timezone, None, lambda _: None, (), others={})
     zone = ZoneInfo(timezone)
     start = datetime(first.year, first.month, first.day, 12, tzinfo=zone).timestamp()
     ticks = takewhile(

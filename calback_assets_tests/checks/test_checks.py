@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from dagster import AssetCheckEvaluation, ExecuteInProcessResult
@@ -11,6 +12,7 @@ from hypothesis import strategies as some
 
 from calback_assets.checks import CHECKS, _violations
 from calback_assets.days import Stretch
+from calback_assets.partitions import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.tables.core import USER_FIRST_SEEN
 from calback_assets.warehouse.warehouse import AtOnce
 from calback_assets_tests.assets.given import Row, Tables, active, day, filled, first_seen, insert, warehouse
@@ -344,6 +346,47 @@ def test_a_run_over_good_data_passes_every_check_and_says_for_how_many_days(buil
     assert {one.metadata["first_violations"].value for one in found.values()} == {"none"}
 
 
+@pytest.mark.parametrize(
+    ("tags", "days"),
+    [
+        pytest.param({}, 2, id="all there are"),
+        pytest.param({PARTITION_TAG: "2024-03-14"}, 1, id="the day it names"),
+        pytest.param({RANGE_START_TAG: "2024-03-14", RANGE_END_TAG: "2024-03-15"}, 1, id="those of the range it names"),
+    ],
+)
+def test_a_check_runs_by_itself_over_the_days_there_are(built: Built, tags: dict[str, str], days: int) -> None:
+    # One of three that share a step.
+    result = built.platform.check("daily_active_users", "windows_are_nested", tags=tags)
+    assert result.success
+    assert {name: (one.passed, one.metadata["days"].value) for name, one in evaluations(result).items()} == {
+        "windows_are_nested": (True, days)
+    }
+    assert materialized(result) == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "name"),
+    [
+        ("raw_access_log", "volume_is_usual"),
+        ("raw_users", "volume_is_usual"),
+        ("retention_cohorts", "retained_had_the_chance"),
+        ("return_propensity", "people_are_as_learned"),
+    ],
+)
+def test_checks_of_every_other_kind_run_by_themselves(built: Built, table: str, name: str) -> None:
+    result = built.platform.check(table, name)
+    assert result.success
+    assert evaluations(result)[name].passed
+
+
+def test_a_check_of_a_table_that_was_never_written_says_so(tmp_path: Path) -> None:
+    empty = Platform(tmp_path, date(2024, 3, 13), date(2024, 3, 15))
+    for table, name in (("daily_active_users", "windows_are_nested"), ("retention_cohorts", "retained_had_the_chance")):
+        result = empty.check(table, name)
+        (failed,) = result.get_step_failure_events()
+        assert f"table {table} does not exist yet: materialize {table} first" in str(failed.step_failure_data.error)
+
+
 def test_a_failed_check_says_what_it_found_and_stops_what_is_downstream(built: Built) -> None:
     with built.platform.warehouse.session() as session:
         # Ann is new on 13 March; written behind the platform's back, she is on a day that nobody has built, too.
@@ -358,5 +401,6 @@ def test_a_failed_check_says_what_it_found_and_stops_what_is_downstream(built: B
         "event_date 2024-03-13, idle_users 0, repeated_users 1",
     )
     stopped = {"daily_active_users", "user_joined", "user_lifecycle", "retention_cohorts", "insight_report"}
+    stopped |= {"active_users_by", "dashboard"}
     stopped |= {name for name in every if name.startswith(("first_week", "return_"))}
     assert materialized(result) == every - stopped

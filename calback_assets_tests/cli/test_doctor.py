@@ -637,3 +637,33 @@ def test_firestore_is_asked_for_its_count(firestore: "Firestore", world: Path) -
         "raw_users: Firestore did not answer (ServiceUnavailable) → try again later",
         "raw_meetings: the same as above",
     ]
+
+
+def test_the_copy_that_people_read_and_how_they_open_it(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CALBACK_DATA_DIR", str(world))
+    warehouse_with({})
+    warehouse = DuckDBWarehouse(Path("data/warehouse.duckdb"))
+    with warehouse.kept_open(), warehouse.session():
+        pass
+    published = warehouse.published()
+    assert published is not None
+    path, when = published.path, f"{published.at:%Y-%m-%d %H:%M} UTC"
+    state, *lines = told_of(doctor(), "read copy")
+    assert state == f"ok: read copy: {path}: published {when}"
+    shell, python, sql = (line.removeprefix("ok: read copy: open it: ") for line in lines)
+    assert shell == f"duckdb -readonly {path} 'FROM calback.daily_active_users'"
+    with duckdb.connect(str(path), read_only=True) as connection:
+        assert python == (
+            f"python -c \"import duckdb; print(duckdb.connect('{path}', read_only=True)"
+            ".sql('FROM calback.daily_active_users'))\""
+        )
+        assert connection.execute("SELECT COUNT(*) FROM calback.partition_ledger").fetchone() == (0,)
+    with duckdb.connect() as connection:
+        connection.execute(sql.partition("; ")[0])
+        assert connection.execute("SELECT COUNT(*) FROM copy.calback.partition_ledger").fetchone() == (0,)
+    with warehouse.session() as session:
+        session.execute("CREATE TABLE calback.later (x INT)")
+    assert told_of(doctor(), "read copy")[0] == (
+        f"warning: read copy: {path}: published {when}; the warehouse has been written since → let the run that writes "
+        "end; or run any day, which publishes"
+    )

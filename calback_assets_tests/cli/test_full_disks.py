@@ -58,6 +58,7 @@ def test_a_full_disk_of_the_warehouse_is_said_and_the_old_rows_stand(
     failed = 0
     for room in moments(seed, TIMES, written / 2):
         warehouse = disk(ENOUGH) / "warehouse.duckdb"
+        warehouse.with_name("warehouse.read.duckdb").unlink(missing_ok=True)
         shutil.copy(undisturbed.warehouse, warehouse)
         disk(int(written + room))
         terminal = Terminal(environment(undisturbed.data, warehouse, home_in(tmp_path / "home")))

@@ -1,6 +1,6 @@
 """One `calback ui` for all tests of this folder: the morning after a night in which the machine was off.
 
-The data set is an access log of six days up to yesterday. The instance knows the first and no other; the schedule was
+The data set is an access log of eight days up to yesterday. The instance knows the first and no other; the schedule was
 switched on before last midnight and missed it. Beside it, to look at, what `make demo` leaves behind.
 """
 
@@ -52,7 +52,7 @@ class Morning:
 
     dagit: Dagit
     days: list[date]
-    """Six days, the last of them yesterday; on the n-th, the people 1 to n opened the app."""
+    """Eight days, the last of them yesterday; on the n-th, the people 1 to n opened the app."""
     tick: dict[str, Any]
     """The tick of last midnight."""
 
@@ -63,7 +63,7 @@ def morning(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Morning]:
     root = tmp_path_factory.mktemp("dagit")
     timezone = timezone_far_from_midnight()
     midnight = datetime.now(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0)
-    days = [midnight.date() - timedelta(days=age) for age in range(6, 0, -1)]
+    days = [midnight.date() - timedelta(days=age) for age in range(8, 0, -1)]
     _write_access_log(root / "data", days)
     home = root / "home"
     home.mkdir()

@@ -1,8 +1,11 @@
-"""The graph that design.md draws, written out: what Dagit and the definitions must show."""
+"""The asset graph that was committed, `asset_graph.yaml`: what Dagit and the definitions must show."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import yaml
 
 from calback_assets.tables import TABLES
+from calback_assets_tests.asset_graph import PATH
 
 
 @dataclass(frozen=True)
@@ -10,51 +13,27 @@ class Node:
     """One asset as a person sees it."""
 
     group: str
-    kind: str
-    upstream: set[str] = field(default_factory=set)
-    is_daily: bool = True
+    kinds: frozenset[str]
+    upstream: frozenset[str]
+    is_daily: bool
+    is_external: bool
 
 
-GRAPH = {
-    "raw_users": Node("raw", "firebase", is_daily=False),
-    "raw_meetings": Node("raw", "firebase", is_daily=False),
-    "raw_events": Node("raw", "googleanalytics"),
-    "raw_access_log": Node("raw", "kafka"),
-    "device_identity": Node("core", "sql", {"raw_events"}),
-    "unified_events": Node(
-        "core", "sql", {"raw_users", "raw_meetings", "raw_events", "raw_access_log", "device_identity"}
-    ),
-    "user_daily_activity": Node("core", "sql", {"unified_events"}),
-    "user_first_seen": Node("core", "sql", {"user_daily_activity"}),
-    "daily_active_users": Node("metrics", "sql", {"user_daily_activity", "user_first_seen"}),
-    "frequent_users": Node("cohorts", "sql", {"user_daily_activity"}),
-    "user_joined": Node("core", "sql", {"raw_users", "unified_events", "user_first_seen"}),
-    "user_behaviour": Node("core", "sql", {"raw_meetings", "unified_events"}),
-    "first_week": Node("insight", "sql", {"user_joined", "user_behaviour", "user_daily_activity"}),
-    "first_week_features": Node("insight", "sql", {"first_week", "user_daily_activity"}),
-    "first_week_lift": Node("insight", "sql", {"first_week_features"}, is_daily=False),
-    "user_lifecycle": Node("insight", "sql", {"user_daily_activity", "user_first_seen"}),
-    "power_curve": Node("insight", "sql", {"user_daily_activity"}),
-    "retention_cohorts": Node("insight", "sql", {"user_joined", "user_daily_activity"}, is_daily=False),
-    "frequent_user_behaviour": Node(
-        "insight", "sql", {"frequent_users", "user_behaviour", "user_daily_activity"}, is_daily=False
-    ),
-    "return_model": Node("insight", "sql", {"first_week_features"}, is_daily=False),
-    "return_propensity": Node("insight", "sql", {"first_week", "return_model"}),
-    "insight_report": Node(
-        "insight",
-        "python",
-        {
-            "retention_cohorts",
-            "user_lifecycle",
-            "power_curve",
-            "frequent_user_behaviour",
-            "first_week_lift",
-            "return_model",
-        },
-        is_daily=False,
-    ),
+_ALL = {
+    name: Node(
+        asset["group"],
+        frozenset(asset["kinds"].split(", ")),
+        frozenset(asset["reads"]),
+        asset["days"] != "none",
+        asset.get("is_external", False),
+    )
+    for name, asset in yaml.safe_load(PATH.read_text(encoding="utf-8"))["assets"].items()
 }
+APP = {name: node for name, node in _ALL.items() if node.is_external}
+"""What the app leaves behind, which no run makes."""
+GRAPH = {name: node for name, node in _ALL.items() if not node.is_external}
+"""What runs make."""
+GROUPS = sorted({node.group for node in _ALL.values()})
 DAILY = [name for name, node in GRAPH.items() if node.is_daily]
 STORED = [name for name in GRAPH if name in TABLES]
 """Those that are tables: the report is pages."""

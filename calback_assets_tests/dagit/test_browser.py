@@ -1,4 +1,4 @@
-"""What a person sees in Dagit with a browser."""
+"""What a person sees and does in Dagit with a browser; the lineage has tests of its own."""
 
 import re
 
@@ -6,25 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from calback_assets_tests.dagit.conftest import Morning
-from calback_assets_tests.dagit.graph import GRAPH
 from calback_assets_tests.dagit.server import RUN_SECONDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 EVENTS = """{ assetOrError(assetKey: {path: ["raw_access_log"]}) { ... on Asset {
     assetMaterializations { partition runId } } } }"""
-
-
-def test_the_lineage_shows_every_asset_once_the_groups_are_opened(morning: Morning, page: Page) -> None:
-    groups = sorted({node.group for node in GRAPH.values()})
-    expanded = "%2C".join(f"global%40global%3A{group}" for group in groups)
-    # Dagit draws what fits.
-    page.set_viewport_size({"width": 3200, "height": 2400})
-    page.goto(f"{morning.dagit.address}/asset-groups?expanded={expanded}")
-    for name in GRAPH:
-        # Dagit cuts a long name short in its middle.
-        shown = re.compile(f"^({name}|{name[:8]}….*)$")
-        expect(page.get_by_text(shown).first).to_be_visible()
+RUNS = "{ runsOrError(limit: 1) { ... on Runs { results { id } } } }"
 
 
 def test_the_page_of_daily_active_users_shows_the_latest_day_and_its_plot(morning: Morning, page: Page) -> None:
@@ -51,3 +39,48 @@ def test_a_person_with_the_token_materializes_a_partition_by_clicking(morning: M
         "materialization", RUN_SECONDS, lambda: [run for run in events() if run not in before] or None
     )
     assert morning.dagit.finished_run(added[0]) == "SUCCESS"
+
+
+def test_a_person_with_the_token_materializes_seven_days_in_one_run_by_clicking(morning: Morning, page: Page) -> None:
+    week = [str(day) for day in morning.days[:7]]
+
+    def events() -> list[tuple[str, str]]:
+        found = morning.dagit.ask(EVENTS)["assetOrError"]["assetMaterializations"]
+        return [(event["runId"], event["partition"]) for event in found]
+
+    before = {run for run, _ in events()}
+    page.goto(f"{morning.dagit.address}/assets/raw_access_log")
+    page.get_by_text("Materialize…").first.click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(week[0], exact=True)).to_be_visible()  # The days are known now, and can be named.
+    range_of_days = dialog.get_by_role("textbox").first
+    range_of_days.fill(f"[{week[0]}...{week[-1]}]")
+    range_of_days.press("Enter")
+    expect(dialog.get_by_text("7 partitions")).to_be_visible()
+    dialog.get_by_role("button", name="Launch backfill").click()
+
+    def added() -> list[tuple[str, str]] | None:
+        found = sorted(event for event in events() if event[0] not in before)
+        return found if len(found) >= len(week) else None
+
+    built = morning.dagit.wait_for("seven materializations", RUN_SECONDS, added)
+    assert [day for _, day in built] == week
+    (run,) = {run for run, _ in built}
+    assert morning.dagit.finished_run(run) == "SUCCESS"
+
+
+def test_a_person_with_the_token_runs_the_checks_of_a_table_by_themselves(morning: Morning, page: Page) -> None:
+    def newest() -> str:
+        (run,) = morning.dagit.ask(RUNS)["runsOrError"]["results"]
+        return str(run["id"])
+
+    before = newest()
+    page.goto(f"{morning.dagit.address}/assets/daily_active_users?view=checks")
+    page.get_by_role("button", name="Execute all").click()
+    run = morning.dagit.wait_for("run", RUN_SECONDS, lambda: newest() if newest() != before else None)
+    assert morning.dagit.finished_run(run) == "SUCCESS"
+    page.reload()
+    expect(page.get_by_text("Passed", exact=True)).to_be_visible()
+    expect(page.get_by_text("Succeeded", exact=True)).to_have_count(3)
+    # The first day is known to the instance alone.
+    expect(page.get_by_role("row", name=f"days {len(morning.days) - 1}", exact=True)).to_be_visible()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from calback_assets_tests.dagit.conftest import Morning
-from calback_assets_tests.dagit.graph import DAILY, GRAPH
+from calback_assets_tests.dagit.graph import APP, DAILY, GRAPH
 from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS
 
 pytestmark = pytest.mark.slow
@@ -19,6 +19,11 @@ MATERIALIZATIONS = """query($asset: AssetKeyInput!) { assetOrError(assetKey: $as
         metadataEntries { label ... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr } } } } } }"""
 RUNS = """query($filter: RunsFilter) { runsOrError(filter: $filter) { ... on Runs {
     results { id status tags { key value } } } } }"""
+HISTORY = """query($asset: AssetKeyInput!, $before: String, $cursor: String) {
+    assetOrError(assetKey: $asset) { ... on Asset { assetEventHistory(
+        limit: 4, beforeTimestampMillis: $before, cursor: $cursor, eventTypeSelectors: [MATERIALIZATION]) {
+            results { ... on MaterializationEvent { runId timestamp partition } } cursor } } } }"""
+"""As Dagit's Events tab asks, but for a page of 100."""
 LAUNCH = """mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
     __typename ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }"""
 BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
@@ -65,12 +70,12 @@ def test_a_missed_tick_is_made_up_for_by_one_run_over_exactly_the_due_days(morni
 
 
 def test_every_asset_group_and_edge_of_the_design_is_there(morning: Morning) -> None:
-    nodes = {node["assetKey"]["path"][-1]: node for node in morning.dagit.ask(ASSETS)["assetNodes"]}
-    assert nodes.keys() == GRAPH.keys()
-    for name, expected in GRAPH.items():
+    nodes = {"/".join(node["assetKey"]["path"]): node for node in morning.dagit.ask(ASSETS)["assetNodes"]}
+    assert nodes.keys() == GRAPH.keys() | APP.keys()
+    for name, expected in (GRAPH | APP).items():
         node = nodes[name]
-        assert {key["path"][-1] for key in node["dependencyKeys"]} == expected.upstream
-        assert (node["groupName"], node["kinds"]) == (expected.group, [expected.kind])
+        assert {"/".join(key["path"]) for key in node["dependencyKeys"]} == expected.upstream
+        assert (node["groupName"], set(node["kinds"])) == (expected.group, expected.kinds)
         assert node["isPartitioned"] == expected.is_daily
         assert node["owners"] == [{"team": "analytics"}]
         assert node["description"]
@@ -86,6 +91,20 @@ def test_yesterday_has_the_numbers_and_the_plot(morning: Morning) -> None:
     assert shown["row_count"]["intValue"] == 1
     assert "data:image/png;base64," in shown["plot"]["mdStr"]
     assert f"{len(morning.days)}" in shown["preview"]["mdStr"]
+
+
+def test_the_events_tab_tells_every_materialization_of_a_range_apart(morning: Morning) -> None:
+    known: dict[str, str] = {}
+    before = cursor = None
+    while cursor != "-1":
+        page = morning.dagit.ask(HISTORY, asset={"path": ["daily_active_users"]}, before=before, cursor=cursor)
+        history = page["assetOrError"]["assetEventHistory"]
+        # What Dagit knows an event by.
+        known |= {f"{event['runId']}{event['timestamp']}": event["partition"] for event in history["results"]}
+        before = str(min(int(event["timestamp"]) for event in history["results"])) if history["results"] else None
+        cursor = history["cursor"] if history["results"] else "-1"
+    of_run = [partition for key, partition in known.items() if key.startswith(morning.tick["runIds"][0])]
+    assert of_run == text(morning.days[:0:-1])
 
 
 def test_one_partition_of_one_asset_is_materialized_through_dagit(morning: Morning) -> None:

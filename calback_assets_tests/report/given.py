@@ -252,13 +252,17 @@ def null() -> Insight:
 
 def stored(warehouse: Warehouse, world: Insight, parts: Collection[str] = TABLES.keys()) -> None:
     """Write the tables, or some of them, as runs would have written them."""
+    for part in parts:
+        store(warehouse, TABLES[part], getattr(world, part))
+
+
+def store(warehouse: Warehouse, table: Table, rows: pd.DataFrame) -> None:
+    """Write a table as a run would have written it."""
     with warehouse.session() as session:
-        for part in parts:
-            table, rows = TABLES[part], getattr(world, part)
-            session.ensure(table)
-            with session.incoming(ConformedRows(rows, table), "run") as name:
-                if not table.is_partitioned:
-                    session.replace_snapshot(table, f"SELECT * FROM {name}", "run")
-                    continue
-                stretch = Stretch(rows["event_date"].min(), rows["event_date"].max())
-                session.replace_days(table, stretch, Statement(f"SELECT * FROM {name}"), "run")
+        session.ensure(table)
+        with session.incoming(ConformedRows(rows, table), "run") as name:
+            if not table.is_partitioned:
+                session.replace_snapshot(table, f"SELECT * FROM {name}", "run")
+                return
+            stretch = Stretch(rows["event_date"].min(), rows["event_date"].max())
+            session.replace_days(table, stretch, Statement(f"SELECT * FROM {name}"), "run")

@@ -123,7 +123,7 @@ COUNTS: Mapping[str, list[Row]] = {
     name: [row_of(TABLES[name])]
     for name in (
         "user_lifecycle", "power_curve", "retention_cohorts", "frequent_user_behaviour", "first_week_lift",
-        "return_model",
+        "return_model", "active_users_by",
     )
 }  # fmt: skip
 """A row in every table that tells of nobody."""
@@ -215,6 +215,7 @@ STALE = {
     # People are counted anew wherever she was one of them, or in the window.
     "user_daily_activity": [DAY, NEXT],
     "daily_active_users": [DAY, NEXT, LATER],
+    "active_users_by": [DAY],
     "user_behaviour": [DAY],
     "user_joined": [DAY],
     "user_lifecycle": [DAY],

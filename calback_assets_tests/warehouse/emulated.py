@@ -40,9 +40,9 @@ class BigQueryUnderTest:
         self.resource = resource
         self.dataset = dataset
 
-    @property
-    def uri(self) -> str:
-        return f"bigquery:///{self.client.project}/{self.dataset}"
+    def uri(self, table: Table) -> str:
+        place = f"p={self.client.project}&d={self.dataset}&t={table.name}"
+        return f"https://console.cloud.google.com/bigquery?{place}&page=table"
 
     @property
     def figures(self) -> Collection[str]:

@@ -69,9 +69,8 @@ class WarehouseUnderTest(Protocol):
     def ledger(self) -> list[Row]:
         """What the ledger says last of each partition, in order."""
 
-    @property
-    def uri(self) -> str:
-        """Where it is, as a person is told."""
+    def uri(self, table: Table) -> str:
+        """Where a table of it is, as a person is told."""
 
     @property
     def figures(self) -> Collection[str]:
@@ -113,9 +112,8 @@ class EmbeddedWarehouse:
         """All rows as they are stored, past everything that is under test."""
         return self.select(f"SELECT * FROM calback.{table.name} ORDER BY ALL")
 
-    @property
-    def uri(self) -> str:
-        return f"duckdb:///{self.path}"
+    def uri(self, table: Table) -> str:
+        return f"duckdb:///{self.path}#calback.{table.name}"
 
     @property
     def figures(self) -> Collection[str]:

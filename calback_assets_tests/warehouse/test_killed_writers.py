@@ -33,6 +33,7 @@ STRETCH, OTHER_DAY = Stretch(date(2024, 1, 10), date(2024, 1, 12)), date(2024, 1
 # A window beyond the day makes the write take fingerprints and mark what it made stale.
 DEPENDENTS = {USER_DAILY_ACTIVITY.name: [(DAILY_ACTIVE_USERS.name, trailing(31)), ("nobody", SAME_DAY)]}
 LEDGER = "calback.partition_ledger"
+CHANGES = "INSERT INTO calback.changes"
 STRETCH_STAGES = (
     "BEGIN",
     "SELECT event_date, COUNT(*), SUM",
@@ -40,6 +41,7 @@ STRETCH_STAGES = (
     "INSERT INTO calback.user_daily_activity",
     f"DELETE FROM {LEDGER}",
     f"INSERT INTO {LEDGER}",
+    CHANGES,
     f"UPDATE {LEDGER}",
     "COMMIT",
 )
@@ -51,6 +53,7 @@ SNAPSHOT_STAGES = (
     "DELETE FROM calback.raw_users",
     "INSERT INTO calback.raw_users",
     "DROP TABLE departed",
+    CHANGES,
     "COMMIT",
 )
 SMALL, LARGE = 40, 20_000

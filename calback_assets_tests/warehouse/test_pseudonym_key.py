@@ -69,7 +69,8 @@ def test_the_way_back_to_a_key_of_ones_own_is_told_apart(warehouse: WarehouseUnd
 def test_what_is_stored_can_be_read_with_any_key(warehouse: WarehouseUnderTest) -> None:
     write(warehouse, users("e1"))
     with warehouse.opened(pseudonym_key=OTHER).session(read_only=True) as session:
-        assert [row["email_hash"] for row in session.newest(RAW_USERS, 1)] == ["e1"]
+        newest = [row for batch in session.newest(RAW_USERS, ["email_hash"]) for row in batch.to_pylist()]
+        assert newest == [{"email_hash": "e1"}]
         assert session.read(TableRef(RAW_USERS, None, None), ["email_hash"]).to_pylist() == [{"email_hash": "e1"}]
 
 

@@ -6,6 +6,7 @@ What holds for every warehouse and every shape of data belongs here; what only D
 import re
 import traceback
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from calback_assets.tables.metrics import DAILY_ACTIVE_USERS, FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_USERS
 from calback_assets.warehouse.googlesql.model import Input
 from calback_assets.warehouse.io_manager import Calendar
-from calback_assets.warehouse.output import Files, Snapshot, TableRef
+from calback_assets.warehouse.output import Files, Plot, Snapshot, TableRef
 from calback_assets.warehouse.rows import arrow_type
 from calback_assets_tests.warehouse.helpers import (
     ARROW,
@@ -484,7 +485,7 @@ def test_a_materialization_of_a_query_says_what_a_person_wants_to_know(desk: Des
 
     assert said["row_count"] == 2
     assert said["dagster/partition_row_count"] == 2
-    assert said["dagster/uri"] == f"{desk.warehouse.uri}#frequent_users"
+    assert said["dagster/uri"] == desk.warehouse.uri(FREQUENT_USERS)
     assert said.keys() >= set(desk.warehouse.figures)
     assert "event_date >= CAST('2024-01-10' AS DATE)" in said["sql"]
     assert "event_date < CAST('2024-01-11' AS DATE)" in said["sql"]
@@ -492,10 +493,11 @@ def test_a_materialization_of_a_query_says_what_a_person_wants_to_know(desk: Des
         {
             "event_date": [TableColumnDep(RAW_ACCESS_LOG.name, "event_date")],
             "user_id": [TableColumnDep(RAW_ACCESS_LOG.name, "user_id")],
-            "active_days_30d": [],
-            "active_days_mtd": [],
-            "is_frequent": [],
-            "is_frequent_month": [],
+            # No value goes into a count, nor into what is always so: which rows there are does.
+            "active_days_30d": [TableColumnDep(RAW_ACCESS_LOG.name, "event_date")],
+            "active_days_mtd": [TableColumnDep(RAW_ACCESS_LOG.name, "event_date")],
+            "is_frequent": [TableColumnDep(RAW_ACCESS_LOG.name, "event_date")],
+            "is_frequent_month": [TableColumnDep(RAW_ACCESS_LOG.name, "event_date")],
         }
     )
     assert [cell.strip() for cell in said["preview"].splitlines()[0].strip("|").split("|")] == [
@@ -522,6 +524,28 @@ def test_every_day_of_a_range_has_a_row_count_of_its_own(desk: Desk, shape: Shap
     newest = desk.instance.get_latest_materialization_event(AssetKey(FREQUENT_USERS.name))
     assert newest.asset_materialization.partition == str(FIVE_DAYS[4])
     assert [row["row_count"] for row in desk.warehouse.ledger()] == [0, 1, 2, 3, 4]
+
+
+def test_whichever_day_is_written_last_its_event_shows_the_numbers_of_that_day_and_the_newest_days(
+    desk: Desk, tmp_path: Path
+) -> None:
+    def written(days: Sequence[date], dau: int) -> ExecuteInProcessResult:
+        rows = [metrics(day, dau=dau + at, stickiness=None) for at, day in enumerate(days)]
+        made = QUERY.output(rows, DAILY_ACTIVE_USERS, days, tmp_path)
+        plot = Plot(lambda drawn: ", ".join(f"{value}" for value in sorted(drawn["dau"])), days=2)
+        return desk.give(DAILY_ACTIVE_USERS, replace(made, plot=plot), days)  # type: ignore[type-var]
+
+    first = written(FIVE_DAYS, 10)
+    told = [metadata(first, day) for day in FIVE_DAYS]
+    assert [(of_day["dau"], of_day["mau"]) for of_day in told] == [(10, 4), (11, 4), (12, 4), (13, 4), (14, 4)]
+    assert "stickiness" not in told[0]
+    assert ["plot" in of_day for of_day in told] == [False] * 4 + [True]
+
+    again = metadata(written(FIVE_DAYS[1:2], 20))
+    assert list(again)[:4] == ["plot", "preview", "dau", "wau"], "what a person looks for comes first"
+    assert (again["plot"], again["dau"]) == ("13, 14", 20)
+    assert str(FIVE_DAYS[4]) in again["preview"]
+    assert "dau" not in metadata(desk.write(FREQUENT_USERS, [frequent()])), "more than one row a day"
 
 
 def bytes_of(folder: Path) -> bytes:

@@ -20,6 +20,8 @@ described AS (
     raw_events.batch_event_index,
     raw_events.is_active_user,
     raw_events.platform,
+    raw_events.country,
+    raw_events.app_version,
     raw_events.event_params,
     repeated.event_name IS NOT NULL AS is_repeated,
     -- Older exports do not number the events of a batch: there, only the parameters tell two events apart.
@@ -78,7 +80,7 @@ exported AS (
   FROM identified
   WHERE is_repeated
   QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY event_id ORDER BY user_id NULLS LAST, is_active_user DESC, platform, parameters
+    PARTITION BY event_id ORDER BY user_id NULLS LAST, is_active_user DESC, platform, parameters, country, app_version
   ) = 1
 ),
 unresolved AS (
@@ -150,6 +152,8 @@ analytics AS (
       CAST((SELECT p.value.int_value FROM UNNEST(exported.event_params) AS p WHERE p.key = 'ga_session_id' LIMIT 1) AS STRING)
     ) AS session_id,
     exported.platform,
+    exported.country,
+    exported.app_version,
     exported.event_params AS properties
   FROM exported
   LEFT JOIN spans
@@ -214,23 +218,23 @@ app_opens AS (
 everything AS (
   SELECT
     event_date, event_id, event_timestamp, user_id, is_anonymous, 'analytics' AS source, event_name, is_active_user,
-    session_id, platform, properties
+    session_id, platform, country, app_version, properties
   FROM analytics
   UNION ALL
   SELECT
     event_date, event_id, event_timestamp, user_id, FALSE, 'users', 'user_registered', CAST(NULL AS BOOL),
-    CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
+    CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
   FROM registered
   UNION ALL
   SELECT
     event_date, event_id, event_timestamp, user_id, FALSE, 'meetings', event_name, CAST(NULL AS BOOL),
-    CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
+    CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
   FROM met
   UNION ALL
   SELECT
     days.event_date, TO_HEX(MD5(CONCAT('access_log|', app_opens.message, '|', CAST(app_opens.copy AS STRING)))),
     days.day_start, app_opens.user_id, FALSE, 'access_log', 'app_open', CAST(NULL AS BOOL), CAST(NULL AS STRING),
-    CAST(NULL AS STRING), NULL
+    CAST(NULL AS STRING), CAST(NULL AS STRING), CAST(NULL AS STRING), NULL
   FROM app_opens
   INNER JOIN days ON days.event_date = app_opens.event_date
 )
@@ -249,5 +253,7 @@ SELECT
   is_active_user,
   session_id,
   platform,
+  country,
+  app_version,
   properties
 FROM everything

@@ -7,13 +7,15 @@ from typing import Any
 import pandas as pd
 from dagster import AssetIn, AssetsDefinition, MaterializeResult, MetadataValue, asset
 
-from calback_assets.assets.insight.pages import write_pages
 from calback_assets.assets.owners import OWNERS
+from calback_assets.assets.pages import write_pages
 from calback_assets.report.findings import TABLES, Insight, columns_of
 from calback_assets.report.page import Report, reports_of
 from calback_assets.warehouse.warehouse import progress
 
 INSIGHT_REPORT = "insight_report"
+PAGE = "insight"
+"""What the names of its pages begin with."""
 SENTENCES = ("who_keeps_coming_back", "what_goes_with_coming_back", "can_the_first_week_tell")
 """The three main sentences in the metadata, each with its language behind it."""
 
@@ -48,7 +50,7 @@ def insight_report_asset(folder: Path) -> AssetsDefinition:
                 models=return_model,
             )
         )
-        pages = write_pages(reports, folder)
+        pages = write_pages({language: report.page() for language, report in reports.items()}, folder, PAGE)
         progress.info("%s: written", INSIGHT_REPORT, extra={"table": INSIGHT_REPORT, "day": None})
         return MaterializeResult(metadata=_metadata(reports, pages))
 

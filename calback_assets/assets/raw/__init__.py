@@ -16,13 +16,13 @@ from dagster import (
     multi_asset,
 )
 
+from calback_assets.assets.app import SOURCES
 from calback_assets.assets.owners import OWNERS
 from calback_assets.days import parse_day
 from calback_assets.partitions import PARTITION_TAG, RANGE_START_TAG
 from calback_assets.tables import Table
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_MEETINGS, RAW_USERS
 from calback_assets.warehouse.intake import Intake
-from calback_assets.warehouse.metadata import contract_metadata
 from calback_assets.warehouse.output import Files, Snapshot
 from calback_assets.warehouse.warehouse import progress
 
@@ -32,10 +32,9 @@ def raw_assets(partitions: DailyPartitionsDefinition) -> list[AssetsDefinition]:
 
     @multi_asset(
         name="firestore_snapshot",
-        outs={
-            table.name: AssetOut(**_declared(table, "firebase"), is_required=False)
-            for table in (RAW_USERS, RAW_MEETINGS)
-        },
+        outs={table.name: AssetOut(**_declared("firestore"), is_required=False) for table in (RAW_USERS, RAW_MEETINGS)},
+        deps=[SOURCES[RAW_USERS.name], SOURCES[RAW_MEETINGS.name]],
+        internal_asset_deps={table.name: {SOURCES[table.name]} for table in (RAW_USERS, RAW_MEETINGS)},
         can_subset=True,
     )
     def firestore_snapshot(context: AssetExecutionContext, intake: ResourceParam[Intake]) -> Iterator[Output[Snapshot]]:
@@ -79,17 +78,12 @@ def _raw(
         name=table.name,
         partitions_def=partitions,
         backfill_policy=BackfillPolicy.single_run(),
-        **_declared(table, kind),
+        deps=[SOURCES[table.name]],
+        **_declared(kind),
     )
     return declared
 
 
-def _declared(table: Table, kind: str) -> dict[str, Any]:
+def _declared(kind: str) -> dict[str, Any]:
     """What Dagster shows of a raw asset."""
-    return {
-        "group_name": "raw",
-        "description": table.description,
-        "owners": OWNERS,
-        "kinds": {kind},
-        "metadata": contract_metadata(table),
-    }
+    return {"group_name": "raw", "owners": OWNERS, "kinds": {kind}}

@@ -3,9 +3,12 @@
 Which of its days are there, and what its fields are called, belongs here; how they are read does not.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+
+from calback_assets.tables.contract import EVENT_DATE
+from calback_assets.tables.raw import RAW_ACCESS_LOG
 
 
 @dataclass(frozen=True)
@@ -14,6 +17,12 @@ class Fields:
 
     user: str = "userId"
     date: str = "date"
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """The field that each stored column follows from; Kafka's own keep their names."""
+        own = {name: name for name in RAW_ACCESS_LOG.column_names}
+        return own | {EVENT_DATE: self.date, "user_id": self.user}
 
 
 DEFAULT_FIELDS = Fields()

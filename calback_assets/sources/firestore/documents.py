@@ -40,6 +40,15 @@ _CHUNK = 250
 """Documents held as Python objects at a time."""
 _SHOWN_REASONS = 5
 _NAME = re.compile(r"projects/[^/]+/databases/[^/]+/documents/(?P<collection>[^/]+)/(?P<id>[^/]+)", re.DOTALL)
+NAME = "__name__"
+"""The name of a document, which ends with its id."""
+_TOLD = {
+    "created_at": "createTime",
+    "updated_at": "updateTime",
+    "deleted_at": NAME,  # That a snapshot lacks it.
+    "snapshot_at": "readTime",
+}
+"""Columns that follow from what Firestore tells of every document, by its own words."""
 _ARROW_TYPES: Mapping[str, pa.DataType] = {
     "STRING": pa.string(),
     "INT64": pa.int64(),
@@ -116,6 +125,12 @@ class DocumentCollection:
     def fields(self) -> Collection[str]:
         """The fields of a document that are looked at, and no others: all that a source needs to ask for."""
         return sorted({field.name for field in self.declared.values()})
+
+    @property
+    def origins(self) -> Mapping[str, str]:
+        """What each stored column follows from: a field of the data, or what Firestore itself tells of a document."""
+        of_data = {column: field.name for column, field in self.declared.items()}
+        return dict.fromkeys(self.own, NAME) | of_data | _TOLD
 
     def id_in(self, name: object) -> str:
         """The id in the full name of one of its documents.

@@ -29,6 +29,11 @@ FIELDS = {
     "app_version": ("app_info", "version"),
 }
 """Columns that stand inside a struct of the export; every other column bears the export's own name."""
+ORIGINS = {column.name: ".".join(FIELDS.get(column.name, (column.name,))) for column in RAW_EVENTS.columns} | {
+    EVENT_DATE: TIMESTAMP,
+    "is_final": "_TABLE_SUFFIX",
+}
+"""The field of the export that each stored column follows from; a table's suffix tells its kind and its date."""
 _REWRITTEN_FOR = timedelta(days=3)
 """How long after its date Google may still rewrite a daily table."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -55,6 +55,12 @@ class BigQueryLedger:
             found[name][day] = row_count
         return found
 
+    def versions(self, table: Table) -> dict[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+        sql = f"SELECT {EVENT_DATE}, run_id, row_count FROM {_LATEST} WHERE table_name = '{table.name}'"
+        found = self._jobs.query(sql, READ).result(retry=self._jobs.retry)
+        return {day: f"{run_id}/{row_count}" for day, run_id, row_count in found}
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return sorted(
@@ -62,11 +68,6 @@ class BigQueryLedger:
                 f"SELECT {EVENT_DATE} FROM {_LATEST} WHERE table_name = '{table.name}' AND run_id = '{run_id}'"
             )
         )
-
-    def last_day(self, table: Table) -> date | None:
-        """The last day of the table that was ever written."""
-        days = self._jobs.days(f"SELECT DISTINCT {EVENT_DATE} FROM {LEDGER} WHERE table_name = '{table.name}'")
-        return max(days, default=None)
 
     def enter(self, table: Table, row_counts: Mapping[date, int], cause: str, purpose: Purpose) -> None:
         """Enter partitions that were written, and are not stale, with the rows of each."""

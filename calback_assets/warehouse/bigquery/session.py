@@ -52,7 +52,6 @@ from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
     Written,
-    newest_first,
     progress,
     refuse_too_few,
     refuse_too_many_gone,
@@ -130,11 +129,6 @@ class BigQuerySession(Session):
         made.description = description
         made.labels = LABELS
         self._create(made)
-
-    @property
-    def uri(self) -> str:
-        """Where the tables live."""
-        return f"bigquery:///{self._dataset.project}/{self._dataset.dataset_id}"
 
     def facts(self) -> Mapping[str, int]:
         """Nothing: BigQuery tells the figures of each job."""
@@ -324,6 +318,10 @@ class BigQuerySession(Session):
         """Days of the table that were written before something they read changed."""
         return self._ledger.stale_days(table)
 
+    def versions(self, table: Table) -> Mapping[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+        return self._ledger.versions(table)
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return self._ledger.days_of_run(table, run_id)
@@ -344,12 +342,9 @@ class BigQuerySession(Session):
             found = streamed(self._reader, self._client.project, self._dataset.table(name), schema.names, where)
         yield from found or paged(self._jobs.query(selection(name, schema.names, where, limit), READ), self._jobs.retry)
 
-    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        query = newest_first(table).from_(exp.table_(table.name)).limit(limit)
-        if table.is_partitioned:
-            last = self._ledger.last_day(table) or date.max - timedelta(days=1)
-            query = query.where(within(last - timedelta(days=limit), last + timedelta(days=1)))
-        return self.records(query.sql("bigquery"))
+    def _selected(self, query: exp.Select, table: Table) -> Iterator[pa.RecordBatch]:
+        sql = query.from_(exp.table_(table.name)).sql("bigquery")
+        yield from paged(self._jobs.query(sql, READ), self._jobs.retry)
 
     def _erasure(self, run_id: str) -> BigQueryErasure:
         return BigQueryErasure(self, self._jobs, self._ledger, self._subjects, self._dependents, run_id)

@@ -4,7 +4,7 @@ Finding the dataset and keeping its client belong here; what is done with it doe
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from dagster_gcp import BigQueryResource
 from google.cloud import bigquery
@@ -24,6 +24,7 @@ from calback_assets.warehouse.bigquery.session import BigQuerySession
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import (
+    Address,
     Condition,
     Warehouse,
 )
@@ -39,6 +40,8 @@ _WRITING = {
 
 class BigQueryWarehouse(Warehouse):
     """A dataset with the tables in it."""
+
+    kind = "bigquery"
 
     def __init__(
         self,
@@ -66,6 +69,14 @@ class BigQueryWarehouse(Warehouse):
         self._connect_reader = connect_reader
         self._subjects = Subjects(pseudonym_key)
         self._kept: list[BigQuerySession] | None = None
+
+    def address(self, table_name: str) -> Address:
+        """The table's name in the project, and its page in Google's console."""
+        project = self._resource.project or ""
+        return Address(
+            f"{project}.{self._dataset}.{table_name}",
+            f"https://console.cloud.google.com/bigquery?p={project}&d={self._dataset}&t={table_name}&page=table",
+        )
 
     def condition(self) -> Condition:
         """Look at the dataset, what may be done with it and whether jobs may be made; a statement is only checked.
@@ -103,6 +114,13 @@ class BigQueryWarehouse(Warehouse):
             yield
         finally:
             self._kept = None
+
+    def reading(self) -> AbstractContextManager["BigQuerySession"]:
+        """A session that only reads: here nobody waits for who writes."""
+        return self.session(read_only=True)
+
+    def published(self) -> None:
+        """None is needed."""
 
     @contextmanager
     def session(self, *, read_only: bool = False) -> Iterator["BigQuerySession"]:

@@ -10,11 +10,12 @@ from typing import Any, Protocol
 from calback_assets.sources.coercion import identifier, stored_type
 from calback_assets.tables import EVENT_DATE, Table
 from calback_assets.warehouse.duckdb.ledger import DuckDBLedger, Executing
-from calback_assets.warehouse.duckdb.rewriting import UNPURGED
 from calback_assets.warehouse.erasure import KEY, SUPPRESSED, Erased, Erasure, Mentions, Subjects, mentions
 from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets.warehouse.ledger import Dependents
 
+UNPURGED = "unpurged"
+"""A table that stands while the file may still hold, in free blocks, the bytes of rows that an erasure removed."""
 _LIST = f"{SCHEMA}.{SUPPRESSED}"
 _ROWS_AT_ONCE = 2_000_000
 """As many rows as are looked through at a time for ids: memory holds the different texts in them."""

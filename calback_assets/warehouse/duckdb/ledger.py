@@ -62,6 +62,15 @@ class DuckDBLedger:
             found[name][day] = row_count
         return found
 
+    def versions(self, table: Table) -> dict[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+        return {
+            day: f"{run_id}/{row_count}"
+            for day, run_id, row_count in self._session.execute(
+                f"SELECT {EVENT_DATE}, run_id, row_count FROM {_LEDGER} WHERE table_name = '{table.name}'"
+            )
+        }
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return [

@@ -3,34 +3,32 @@
 Only the exchange of the file belongs here; what is removed, and when, stands in `erasure` and `session`.
 """
 
-import fcntl
-import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from calback_assets.errors import WarehouseError
 from calback_assets.sources.coercion import literal
+from calback_assets.warehouse.duckdb.erasure import UNPURGED
+from calback_assets.warehouse.duckdb.files import alone_in, attach_settled, discard, sync
+from calback_assets.warehouse.duckdb.read_copy import ReadCopy
 from calback_assets.warehouse.googlesql.model import SCHEMA
-
-UNPURGED = "unpurged"
-"""A table that stands while the file may still hold, in free blocks, the bytes of rows that an erasure removed."""
 
 
 class Rewriting:
     """A new file in the place of an old one, with the same tables and without what was removed from them.
 
     DuckDB leaves removed rows in blocks that it will use again some time. The old file stands, and is locked, until the
-    new one has taken its name: a process that dies on the way loses nothing, and the next one begins anew.
+    new one has taken its name: a process that dies on the way loses nothing, and the next one begins anew. The copies
+    that people read are exchanged before that, while the old file still says that there is something to forget.
     """
 
     def __init__(self, path: Path) -> None:
         """Name the file, which nobody may have open for writing."""
         self.path = path.resolve()  # A link stays one.
         self.new = self.path.with_name(f"{self.path.name}.rewritten")
+        self._read_copy = ReadCopy(self.path)
         self._connection = duckdb.connect()
         self._connection.execute(f"SET temp_directory = {literal(f'{self.path}.tmp')}")
 
@@ -41,12 +39,13 @@ class Rewriting:
             WarehouseError: there is no room, or the copy is not the same; the old file stands.
         """
         try:
-            with _alone_in(self.path.parent):
+            with alone_in(self.path.parent):
                 self.lock()
                 try:
                     self.copy()
                     self.compare()
                     self.close_new()
+                    self.renew()
                     self.replace()
                 except (OSError, duckdb.Error) as error:
                     raise WarehouseError(
@@ -56,22 +55,18 @@ class Rewriting:
                     ) from None
                 finally:
                     self._connection.close()
-                    self._discard()
+                    discard(self.new)
         finally:
             self._connection.close()
 
     def lock(self) -> None:
         """Keep writers out; who reads may go on."""
-        self._connection.execute(f"ATTACH {literal(str(self.path))} AS old (READ_ONLY)")
-        while _wal(self.path).exists():
-            # Somebody has died over the file. What is in the log would be read into the new file, too.
-            self._connection.execute("DETACH old")
-            duckdb.connect(str(self.path)).close()
-            self._connection.execute(f"ATTACH {literal(str(self.path))} AS old (READ_ONLY)")
+        # What is in a log would be read into the new file, too.
+        attach_settled(self._connection, self.path, "old")
 
     def copy(self) -> None:
         """Write the new file."""
-        self._discard()
+        discard(self.new)
         self._connection.execute("SET preserve_insertion_order = false")
         self._connection.execute(f"ATTACH {literal(str(self.new))} AS new")
         self._connection.execute("COPY FROM DATABASE old TO new")
@@ -102,36 +97,13 @@ class Rewriting:
         """Bring all of the new file to the disk."""
         self._connection.execute("DETACH new")
         shutil.copymode(self.path, self.new)
-        _sync(self.new)
+        sync(self.new)
+
+    def renew(self) -> None:
+        """Put copies of the new file in the place of those that people read."""
+        self._read_copy.renew(self.new)
 
     def replace(self) -> None:
         """Give the new file the old one's name, in one step."""
         self.new.replace(self.path)
-        _sync(self.path.parent)
-
-    def _discard(self) -> None:
-        for left in (self.new, _wal(self.new)):
-            left.unlink(missing_ok=True)
-
-
-@contextmanager
-def _alone_in(folder: Path) -> Iterator[None]:
-    """Let one process at a time write files anew in a folder; the lock goes with the process."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(opened)
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")
-
-
-def _sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+        sync(self.path.parent)

@@ -21,11 +21,12 @@ from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.sources.coercion import identifier
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
+from calback_assets.warehouse.duckdb.changes import Changes
 from calback_assets.warehouse.duckdb.erasure import DuckDBErasure
 from calback_assets.warehouse.duckdb.faults import faults_of_the_machine, redacted
 from calback_assets.warehouse.duckdb.ledger import DuckDBLedger
 from calback_assets.warehouse.duckdb.schema import added_columns, create_table, duckdb_type, is_same_kind
-from calback_assets.warehouse.erasure import Erased, Subjects
+from calback_assets.warehouse.erasure import SUPPRESSED, Erased, Subjects
 from calback_assets.warehouse.googlesql.model import SCHEMA, Model
 from calback_assets.warehouse.googlesql.template import Template
 from calback_assets.warehouse.ledger import Dependents, during, is_watched, staled_by, within
@@ -37,7 +38,6 @@ from calback_assets.warehouse.warehouse import (
     Statement,
     Written,
     never_written,
-    newest_first,
     progress,
     refuse_too_few,
     refuse_too_many_gone,
@@ -82,6 +82,7 @@ class DuckDBSession(Session):
         self._connection = connection
         self._dependents = dependents
         self._ledger = DuckDBLedger(self)
+        self._changes = Changes(self)
         self._unsettled_rows = 0
         self._is_small = False
         self.days_written = 0
@@ -97,6 +98,7 @@ class DuckDBSession(Session):
         self.check_key()
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         self._ledger.make()
+        self._changes.make()
         largest = self._ledger.largest()
         # DuckDB shares work out by row groups: for days that fit into one, other threads only cost, a fifth.
         self._is_small = largest is not None and largest <= _ROW_GROUP_ROWS
@@ -150,11 +152,6 @@ class DuckDBSession(Session):
         """The result of a query."""
         return self._connection.sql(sql).to_arrow_table()
 
-    @property
-    def uri(self) -> str:
-        """Where the tables live."""
-        return f"duckdb:///{self._path}"
-
     def facts(self) -> Mapping[str, int]:
         """Size of the warehouse file, all tables together: DuckDB keeps no size of one."""
         return {"warehouse_bytes": self._path.stat().st_size}
@@ -189,9 +186,9 @@ class DuckDBSession(Session):
         found = self._connection.sql(f"SELECT {names} FROM {SCHEMA}.{ref.table.name}{where}{at_most}")
         yield from found.to_arrow_reader(_BATCH_ROWS)
 
-    def _newest(self, table: Table, limit: int) -> list[dict[str, Any]]:
-        query = newest_first(table).from_(exp.table_(table.name, db=SCHEMA)).limit(limit)
-        return self.records(query.sql("duckdb"))
+    def _selected(self, query: exp.Select, table: Table) -> Iterator[pa.RecordBatch]:
+        sql = query.from_(exp.table_(table.name, db=SCHEMA)).sql("duckdb")
+        yield from self._connection.sql(sql).to_arrow_reader(_BATCH_ROWS)
 
     def ensure(self, table: Table) -> None:
         """Make the table of the contract, or add nullable columns that the contract has gained.
@@ -237,6 +234,10 @@ class DuckDBSession(Session):
         """Days of the table that were written before something they read changed."""
         return self._ledger.stale_days(table)
 
+    def versions(self, table: Table) -> Mapping[date, str]:
+        """What tells a written day of the table from the same day as another run, or an erasure, has left it."""
+        return self._ledger.versions(table)
+
     def days_of_run(self, table: Table, run_id: str) -> list[date]:
         """The days of the table that a run has written and no later one has rewritten."""
         return self._ledger.days_of_run(table, run_id)
@@ -273,6 +274,7 @@ class DuckDBSession(Session):
                 row_counts = {day: after[day].rows if day in after else 0 for day in stretch.days}
                 refuse_too_few(table, statement.least, row_counts)
                 self._ledger.enter(table, row_counts, run_id)
+                self._changes.enter(table.name, run_id, stretch)
                 changed = [day for day in stretch.days if not is_watched_here or before.get(day) != after.get(day)]
                 own, others = staled_by(table, changed, rippled, self._dependents)
                 if stale := own + others:
@@ -290,7 +292,7 @@ class DuckDBSession(Session):
         told(table, row_counts)
         return Written(dict(row_counts.items()), sql)
 
-    def replace_snapshot(self, table: Table, sql: str, _run_id: str, /, max_lost_share: float | None = None) -> Written:
+    def replace_snapshot(self, table: Table, sql: str, run_id: str, /, max_lost_share: float | None = None) -> Written:
         """Replace an unpartitioned table, all or nothing; rows that are gone stay, marked, where it has a tombstone.
 
         Raises:
@@ -315,15 +317,19 @@ class DuckDBSession(Session):
                 if table.tombstone:
                     row_count += self._insert(table, "SELECT * FROM departed")
                     self.execute("DROP TABLE departed")
+                self._changes.enter(table.name, run_id)
         except duckdb.ConstraintException as error:
             raise _null(table, _without_value(error)) from None
         progress.info("%s: %d rows", table.name, row_count, extra={"table": table.name, "day": None})
         return Written({None: row_count}, sql)
 
-    def erase(self, subject_hash: str, _run_id: str, /) -> list[Erased]:
+    def erase(self, subject_hash: str, run_id: str, /) -> list[Erased]:
         """Take a person out of every table and keep them out, all or nothing; the file forgets when it is closed."""
         with self._transaction(), self._erasure() as erasure:
-            return erasure.erase(subject_hash)
+            erased = erasure.erase(subject_hash)
+            for name in [SUPPRESSED, *(done.table.name for done in erased)]:
+                self._changes.enter(name, run_id)
+            return erased
 
     def suppressed(self, ids: Collection[str]) -> Collection[str]:
         """Those of these user or device ids that have been erased."""

@@ -6,6 +6,7 @@ Opening, locking and letting go of the file belong here; what is done with it on
 import os
 import random
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,25 +20,35 @@ from calback_assets.errors import WarehouseError
 from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.warehouse.duckdb.faults import (
     faults_of_the_machine,
+    redacted,
     unmakeable,
     unwritable,
     why_unopenable,
 )
+from calback_assets.warehouse.duckdb.files import alone_in, opened, sync, wal
+from calback_assets.warehouse.duckdb.files import copy as copy_file
 from calback_assets.warehouse.duckdb.ledger import LEDGER
+from calback_assets.warehouse.duckdb.read_copy import ReadCopy
 from calback_assets.warehouse.duckdb.rewriting import Rewriting
 from calback_assets.warehouse.duckdb.session import DAYS_AT_ONCE, DuckDBSession
 from calback_assets.warehouse.erasure import Subjects
+from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import (
+    Address,
     AtOnce,
     Condition,
+    Published,
     Warehouse,
+    progress,
 )
 
 T = TypeVar("T")
 LOCK_TIMEOUT_SECONDS = 10.0
 _GLANCE_SECONDS = 1.0
 """How long somebody waits who only looks."""
+_PATIENCE = 0.2
+"""The share of the time to wait after which somebody who reads is no passer-by."""
 _HEADER_BYTES = 3 * 4096
 
 _in_use: set[duckdb.DuckDBPyConnection] = set()
@@ -51,6 +62,8 @@ def break_off() -> None:
 
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file with the tables in schema `calback`."""
+
+    kind = "duckdb"
 
     def __init__(
         self,
@@ -77,6 +90,11 @@ class DuckDBWarehouse(Warehouse):
         self._at_once = AtOnce(DAYS_AT_ONCE, rows_at_once)
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
         self._is_unpurged = False
+        self._read_copy = ReadCopy(path)
+
+    def address(self, table_name: str) -> Address:
+        """The table's name in the file."""
+        return Address(f"{SCHEMA}.{table_name}", f"duckdb:///{self.path.absolute()}#{SCHEMA}.{table_name}")
 
     def condition(self) -> Condition:
         """Look at the file, and wait a second at most for another process to let go of it.
@@ -100,18 +118,25 @@ class DuckDBWarehouse(Warehouse):
 
     @contextmanager
     def kept_open(self) -> Iterator[None]:
-        """Leave the file open between the sessions inside, from the first on.
+        """Leave the file open between the sessions inside, from the first on, and publish a read copy in the end.
 
-        Opening and closing it costs a tenth of a second, as much as a small day of most tables.
+        Opening and closing it costs a tenth of a second, as much as a small day of most tables. What was written is
+        published however the work inside has ended.
+
+        Raises:
+            WarehouseError: somebody was erased, and there is no room to write the file anew.
         """
-        self._kept = []
+        kept: list[duckdb.DuckDBPyConnection] = []
+        self._kept = kept
         try:
             yield
         finally:
-            for connection in self._kept:
+            for connection in kept:
                 connection.close()
             self._kept = None
-        self._purge()
+            self._purge()
+            if kept:
+                self._publish()
 
     @contextmanager
     def session(self, *, read_only: bool = False) -> Iterator["DuckDBSession"]:
@@ -122,7 +147,20 @@ class DuckDBWarehouse(Warehouse):
                 disk is full.
             KeyboardInterrupt: a signal came during a statement.
         """
-        connection = self._open(read_only=read_only)
+        with self._used(self._open(read_only=read_only)) as connection:
+            session = DuckDBSession(connection, self.path, self._dependents, self._subjects, self._at_once)
+            if not read_only:
+                session.prepare()
+            yield session
+            if self._kept and session.days_written > 1:
+                session.settle()
+            self._is_unpurged |= session.is_unpurged
+        if self._kept is None:
+            self._purge()
+
+    @contextmanager
+    def _used(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection as every session has it, closed whatever happens."""
         _in_use.add(connection)
         try:
             with faults_of_the_machine(self.path):
@@ -131,27 +169,61 @@ class DuckDBWarehouse(Warehouse):
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
                     "SET enable_progress_bar = false"
                 )
-                session = DuckDBSession(connection, self.path, self._dependents, self._subjects, self._at_once)
-                if not read_only:
-                    session.prepare()
-                yield session
-                if self._kept and session.days_written > 1:
-                    session.settle()
-                self._is_unpurged |= session.is_unpurged
+                yield connection
         finally:
             _in_use.discard(connection)
             connection.close()
-        if self._kept is None:
-            self._purge()
 
-    def _purge(self) -> None:
-        """Write the file anew where it may still hold what was erased.
+    @contextmanager
+    def reading(self) -> Iterator["DuckDBSession"]:
+        """A session of the read copy, where there is one, so that it waits for no run.
 
         Raises:
-            WarehouseError: there is no room for it.
+            WarehouseError: the copy cannot be opened; or, where there is none, the warehouse.
+        """
+        if self._kept is not None or not self._read_copy.is_there():
+            with self.session(read_only=True) as session:
+                yield session
+            return
+        with self._read_copy.opened() as connection, self._used(connection):
+            yield DuckDBSession(connection, self._read_copy.path, self._dependents, self._subjects, self._at_once)
+
+    def published(self) -> Published | None:
+        """The read copy; None where there is none.
+
+        Raises:
+            WarehouseError: it cannot be opened.
+        """
+        return self._read_copy.published()
+
+    def _publish(self) -> None:
+        """Publish what was written; without a copy people still read the warehouse, or the copy before."""
+        try:
+            self._read_copy.publish()
+        except WarehouseError as error:
+            progress.warning("warning: %s", error)
+        except (OSError, duckdb.Error) as error:
+            if _holder(error):
+                return  # Who writes now publishes in the end.
+            progress.warning(
+                "warning: the tables are written, but the read copy %s stays as it was (%s); make room for a second "
+                "file of its size beside it, and run any day again",
+                self._read_copy.path,
+                redacted(error),
+            )
+
+    def _purge(self) -> None:
+        """Write the file and its read copies anew where they may still hold what was erased.
+
+        Raises:
+            WarehouseError: there is no room for it; there is no read copy then.
         """
         if self._is_unpurged:
-            self._unlocked(lambda: Rewriting(self.path).run())
+            try:
+                self._unlocked(lambda: Rewriting(self.path).run())
+            except BaseException:
+                self._read_copy.withdraw()
+                raise
             self._is_unpurged = False
 
     def _open(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -170,10 +242,31 @@ class DuckDBWarehouse(Warehouse):
             self._make_folder()
         while True:
             before = self._file()
-            connection = self._unlocked(lambda: self._attempt(read_only=read_only))
+            connection = self._unlocked(
+                lambda: self._attempt(read_only=read_only), None if read_only else self._leave_to_readers
+            )
             if before in (None, self._file()):
                 return connection
             connection.close()  # Of a file that was just written anew: what is opened is the old one, perhaps.
+
+    def _leave_to_readers(self) -> None:
+        """Put a copy in the place of a file that somebody holds open to read: they keep theirs, and we write ours.
+
+        Nothing happens where somebody writes it, or has died over it and left a log.
+
+        Raises:
+            OSError: there is no room.
+        """
+        path = self.path.resolve()
+        # The order matters: a descriptor that is closed lets go of DuckDB's locks.
+        with alone_in(path.parent), opened(path) as file, duckdb.connect(str(path), read_only=True):
+            if wal(path).exists():
+                return
+            new = path.with_name(f"{path.name}.rewritten")
+            copy_file(file, new)
+            shutil.copystat(path, new)  # It is as old as what is in it.
+            new.replace(path)
+            sync(path.parent)
 
     def _attempt(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
@@ -219,27 +312,45 @@ class DuckDBWarehouse(Warehouse):
         except OSError:
             return None
 
-    def _unlocked(self, attempt: Callable[[], T]) -> T:
+    def _unlocked(self, attempt: Callable[[], T], go_round: Callable[[], None] | None = None) -> T:
         """Try what needs the file's lock until no other process has it.
+
+        Args:
+            attempt: what is tried.
+            go_round: what may help against who stays for longer than a moment.
 
         Raises:
             WarehouseError: it is still locked after the time to wait, or is no file that DuckDB can open.
         """
-        deadline = time.monotonic() + self._lock_timeout_seconds
+        began = time.monotonic()
         while True:
             try:
                 return attempt()
             except duckdb.Error as error:
-                holder = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
+                holder = _holder(error)
                 if holder is None:
                     raise WarehouseError(why_unopenable(self.path, error)) from None
-                if time.monotonic() > deadline:
+                waited = time.monotonic() - began
+                if waited > self._lock_timeout_seconds:
                     raise WarehouseError(
-                        f"the warehouse {self.path} is in use by process {holder[1]}; wait for that run to end, or "
-                        "stop it, and try again"
+                        f"the warehouse {self.path} is in use by process {holder}; wait for that run to end, or stop "
+                        "it, and try again"
                     ) from None
+            if go_round and waited > _PATIENCE * self._lock_timeout_seconds:
+                try:
+                    go_round()
+                except duckdb.Error:
+                    pass  # It is no reader.
+                except OSError:
+                    go_round = None  # There is no room: only waiting is left.
             # Jitter, so that several waiting runs do not knock at the same moment for ever.
             time.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - not for secrets
+
+
+def _holder(error: Exception) -> str | None:
+    """The process that has the file's lock, if that is what is wrong."""
+    found = re.search(r"lock is held in .*?\(PID (\d+)\)", str(error))
+    return found[1] if found else None
 
 
 def _is_writable(path: Path) -> bool:

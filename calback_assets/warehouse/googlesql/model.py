@@ -5,7 +5,7 @@ in `duckdb_rendering`; running SQL belongs in the warehouses.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -69,7 +69,8 @@ class Model:
 
     Attributes:
         duckdb_template: the query for DuckDB, with its parameters still open.
-        lineage: for each output column, the (table, column) pairs that it is made from.
+        lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
+            and of a count the keys of the rows that it counts. The day that is written is that of what is read.
 
     Raises:
         ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
@@ -171,16 +172,36 @@ class Model:
         if not isinstance(qualified, exp.Query):
             raise ModelError(f"{self.path.name}: not a query")
         return {
-            name: frozenset(
-                self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False))
-            )
+            name: self._origins(lineage(name, qualified, scope=scope, dialect=_DIALECT, trim_selects=False, copy=False))
             for name in qualified.named_selects
         }
 
-    def _origins(self, root: Node) -> Iterator[tuple[str, str]]:
-        for node in root.walk():
-            if isinstance(node.source, exp.Table) and node.source.name in self.inputs:
-                yield self.inputs[node.source.name].table.name, exp.to_column(node.name).name
+    def _origins(self, root: Node) -> frozenset[tuple[str, str]]:
+        values, is_day = self._values(root)
+        if is_day and not values:
+            values = self._written_days
+        if not values or any(map(_counts_rows, root.walk())):
+            tables = {table for table, _ in values} or {source.table for source in self.inputs.values()}
+            values |= {(table, name) for table in tables for name in table.key or (EVENT_DATE,)}
+        return frozenset((table.name, column) for table, column in values)
+
+    def _values(self, node: Node) -> tuple[frozenset[tuple[Table, str]], bool]:
+        """The columns whose values go into a node, and whether the day that is written does."""
+        if isinstance(node.source, exp.Table):
+            source = self.inputs.get(node.source.name)
+            column = exp.to_column(node.name).name
+            return frozenset({(source.table, column)} if source else ()), node.source.name == DAYS
+        parts = [self._values(below) for below in node.downstream]
+        values = frozenset().union(*(values for values, _ in parts))
+        # SQLGlot numbers the columns of a UNION's parts. One that has the day alone has that of its own rows.
+        is_of_union = any(str(below.name).isdigit() for below in node.downstream)
+        if is_of_union and any(is_day and not of_part for of_part, is_day in parts):
+            values |= self._written_days
+        return values, any(is_day for _, is_day in parts)
+
+    @property
+    def _written_days(self) -> frozenset[tuple[Table, str]]:
+        return frozenset((source.table, EVENT_DATE) for source in self.inputs.values() if source.reach)
 
     @property
     def reads(self) -> Mapping[str, Reach]:
@@ -191,16 +212,43 @@ class Model:
             if source.reach and source.reach.covers_its_day
         }
 
-    def rows_read(self, written: Mapping[str, Mapping[date, int]], day: date) -> int:
-        """How many rows a day reads, by the rows of each written day of the tables that it reads."""
-        windows = (
-            (written[name], *reach.of(Stretch.on(day), date.min, date.max)) for name, reach in self.reads.items()
-        )
-        return sum(
-            days.get(start + timedelta(days=age), 0)
-            for days, start, end in windows
-            for age in range((end - start).days)
-        )
+    def rows_read(self, written: Mapping[str, Mapping[date, int]], stretch: Stretch) -> int:
+        """How many rows a stretch reads, by the rows of each written day of the tables that it reads.
+
+        What is joined with `days` is there once for each day of the stretch whose window it is in; all else once.
+        """
+        days_of_fanned = [Stretch.on(day) for day in stretch.days]
+        total = 0
+        for alias, source in self.inputs.items():
+            if source.reach is None or not source.reach.covers_its_day:
+                continue
+            rows = written[source.table.name]
+            for seen_from in days_of_fanned if alias in self._fanned_out else [stretch]:
+                start, end = source.reach.of(seen_from, date.min, date.max)
+                total += sum(rows.get(start + timedelta(days=age), 0) for age in range((end - start).days))
+        return total
+
+    @cached_property
+    def _fanned_out(self) -> Collection[str]:
+        """The inputs whose rows a join with `days` repeats, before anything has grouped them."""
+        ctes = {cte.alias: cte.this for cte in self._tree.find_all(exp.CTE)}
+
+        def ungrouped(relation: exp.Expr) -> set[str]:
+            """The inputs, and `days`, whose rows a relation may pass on one by one."""
+            if isinstance(relation, exp.Table):
+                return ungrouped(ctes[relation.name]) if relation.name in ctes else {relation.name}
+            if isinstance(relation, exp.Select):
+                return set() if relation.args.get("group") else joined(relation)
+            if isinstance(relation, exp.SetOperation):
+                return ungrouped(relation.left) | ungrouped(relation.right)
+            return ungrouped(relation.this) if isinstance(relation, exp.Subquery) else set()
+
+        def joined(select: exp.Select) -> set[str]:
+            sources = [select.args.get("from_"), *select.args.get("joins", ())]
+            return set().union(*(ungrouped(source.this) for source in sources if source))
+
+        met = [joined(select) for select in self._tree.find_all(exp.Select)]
+        return set().union(*(sources for sources in met if DAYS in sources)) - {DAYS}
 
     def window_parameters(self, stretch: Stretch, first: date, last: date) -> dict[str, Parameter]:
         """The day ranges of the inputs when a stretch is written, half open, within the data set's days.
@@ -232,6 +280,11 @@ def _calls(tokens: list[Token]) -> Iterator[tuple[str, int]]:
         if name in UNITS:
             name = f"{name}(… {_last_word(tokens, index + 1)})"
         yield name, token.line
+
+
+def _counts_rows(node: Node) -> bool:
+    counts = node.expression.find_all(exp.Count, exp.CountIf)
+    return any(not isinstance(count.this, exp.Distinct) for count in counts)
 
 
 def _last_word(tokens: list[Token], opening: int) -> str:

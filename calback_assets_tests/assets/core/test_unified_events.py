@@ -139,6 +139,7 @@ def test_an_event_with_a_user_and_no_device_is_the_users() -> None:
 def test_an_event_keeps_what_the_export_says_of_it() -> None:
     told = event(
         f"{DAY} 09:00", "phone", "ann", name="open_meeting", is_active_user=True, platform="IOS",
+        country="South Korea", app_version="1.2",
         params={"ga_session_id": 7, "screen": "home", "score": 0.5},
     )  # fmt: skip
     (row,) = unified({"raw_events": [told]})
@@ -154,6 +155,8 @@ def test_an_event_keeps_what_the_export_says_of_it() -> None:
         "is_active_user": True,
         "session_id": "phone.7",
         "platform": "IOS",
+        "country": "South Korea",
+        "app_version": "1.2",
         "properties": params(ga_session_id=7, screen="home", score=0.5),
     }
 

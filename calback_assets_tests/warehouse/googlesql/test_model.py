@@ -285,6 +285,29 @@ def test_an_input_is_pruned_to_its_reach_within_the_data_set(
     assert (found["raw_events_from"], found["raw_events_until"]) == expected
 
 
+@pytest.mark.parametrize(
+    ("sql", "read"),
+    [
+        ("SELECT user_id FROM raw_events", 90),
+        ("WITH per AS (SELECT event_date FROM raw_events GROUP BY event_date) SELECT * FROM days, per", 90),
+        ("SELECT user_id FROM days INNER JOIN raw_events ON TRUE", 270),
+        ("WITH all_days AS (SELECT * FROM raw_events) SELECT user_id FROM all_days CROSS JOIN days", 270),
+        ("SELECT user_id FROM days, (SELECT * FROM raw_events UNION ALL SELECT * FROM raw_events)", 270),
+    ],
+    ids=["once", "grouped first", "joined with the days", "behind a name", "behind a union"],
+)
+def test_rows_of_a_window_count_for_each_day_only_where_a_join_with_the_days_repeats_them(
+    tmp_path: Path, sql: str, read: int
+) -> None:
+    model = model_of(tmp_path, sql, {"raw_events": Input(RAW_EVENTS, trailing(7))})
+    written = {"raw_events": {DAY + timedelta(days=after): 10 for after in range(-6, 4)}}
+    # Ten rows a day over ten days; the last day is not written yet, and the windows of four days hold 7, 7, 7 and 6.
+    written["raw_events"][DAY + timedelta(days=3)] = 0
+    stretch = Stretch(DAY, DAY + timedelta(days=3))
+
+    assert model.rows_read(written, stretch) == read
+
+
 @every_asset
 def test_lineage_covers_every_column_of_every_model(declared: SqlAsset) -> None:
     covered = declared.model.lineage.keys() & set(declared.table.column_names)

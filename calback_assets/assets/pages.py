@@ -1,6 +1,6 @@
-"""The report's pages as files: both are replaced, or neither.
+"""Pages in every language as files: all of them are replaced, or none.
 
-Only writing belongs here; what is in a page is made by `calback_assets.report`.
+Only writing belongs here; what is in a page is made by `calback_assets.report` and `calback_assets.dashboard`.
 """
 
 import os
@@ -8,18 +8,22 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from calback_assets.errors import CalbackError
-from calback_assets.report.page import Report
 
 _NEW = ".new"
 
 
-def page_of(folder: Path, language: str) -> Path:
+def page_of(folder: Path, name: str, language: str) -> Path:
     """Where the page of a language stands."""
-    return folder / f"insight.{language}.html"
+    return folder / f"{name}.{language}.html"
 
 
-def write_pages(reports: Mapping[str, Report], folder: Path) -> dict[str, Path]:
+def write_pages(texts: Mapping[str, str], folder: Path, name: str) -> dict[str, Path]:
     """Write the page of every language into a folder, which is made where it is not there.
+
+    Args:
+        texts: the pages by language.
+        folder: where they stand.
+        name: what their names begin with.
 
     Returns:
         The pages by language.
@@ -27,7 +31,7 @@ def write_pages(reports: Mapping[str, Report], folder: Path) -> dict[str, Path]:
     Raises:
         CalbackError: they cannot be written; the old pages stand.
     """
-    pages = {page_of(folder, language): report.page() for language, report in reports.items()}
+    pages = {page_of(folder, name, language): text for language, text in texts.items()}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -40,10 +44,10 @@ def write_pages(reports: Mapping[str, Report], folder: Path) -> dict[str, Path]:
                 _new(page).unlink(missing_ok=True)
     except OSError as error:
         raise CalbackError(
-            f"insight_report: the pages cannot be written to {folder} ({error.strerror}); the old ones stand; make "
+            f"{name}: the pages cannot be written to {folder} ({error.strerror}); the old ones stand; make "
             "room or mend the rights there, or set CALBACK_REPORT_DIR to another folder"
         ) from None
-    return {language: page_of(folder, language) for language in reports}
+    return {language: page_of(folder, name, language) for language in texts}
 
 
 def _new(page: Path) -> Path:

@@ -50,7 +50,7 @@ DAILY = tuple(
     if table.is_partitioned and (name in SQL_BY_TABLE or name.startswith("raw_"))
 )
 # What insight is made of; its own tables are daily ones like any other.
-INSIGHT = ("user_joined", "user_behaviour", *(name for name, node in GRAPH.items() if node.group == "insight"))
+INSIGHT = ("user_joined", "user_behaviour", *(name for name, node in GRAPH.items() if node.group.endswith("_insight")))
 ACTIVITY = tuple(table for table in DAILY if table.name not in INSIGHT)
 
 

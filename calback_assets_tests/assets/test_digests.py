@@ -25,7 +25,7 @@ FIRST, LAST = date(2024, 1, 1), date(2024, 2, 9)
 def test_every_table_and_day_is_what_it_was(tmp_path: Path, rows_at_once: int) -> None:
     platform = Platform(tmp_path, FIRST, LAST, more={"CALBACK_ROWS_AT_ONCE": str(rows_at_once)})
     write_sample(platform.data, users=200, days=40)
-    assert platform.run(FIRST, LAST).success
+    assert platform.run(FIRST, LAST, *SOURCES, *COMPUTED).success
     expected = json.loads(Path(__file__).with_name("digests.json").read_text(encoding="utf-8"))
     assert digests(platform) == expected
 

@@ -4,7 +4,6 @@ The child is a process of its own, and the proxy holds back one answer, so that 
 emulator has done what the request asked for. Children come from a fork server that has imported everything.
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets_tests.bigquery.emulator import Emulator
 from calback_assets_tests.bigquery.proxy import FaultProxy, SlowAnswer
+from calback_assets_tests.forked import fork_server
 from calback_assets_tests.warehouse.emulated import LOCATION, EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import CALENDAR, DAY, asset_of, metrics, run
 
@@ -69,9 +69,12 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing"])
-    return context
+    return fork_server(
+        *(__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing"),
+        # What an instance of Dagster loads late.
+        *("alembic.command", "dagster._core.launcher.sync_in_memory_run_launcher"),
+        *("dagster._core.storage.event_log.in_memory", "dagster._core.storage.runs.in_memory"),
+    )
 
 
 @pytest.fixture

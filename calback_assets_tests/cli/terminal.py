@@ -4,7 +4,6 @@ Children come from a fork server that has imported everything, so that dozens of
 the process that somebody's shell starts: its terminal sends it, and all that it starts, the signals of its keys.
 """
 
-import multiprocessing
 import os
 import pty
 import random
@@ -22,6 +21,7 @@ import duckdb
 
 from calback_assets.tables import TABLES
 from calback_assets_tests.dagit.graph import STORED
+from calback_assets_tests.forked import fork_server
 
 CTRL_C = b"\x03"
 _PROMPT = b"$ calback\n"
@@ -113,10 +113,7 @@ class Terminal:
 
 
 def _warmed_up() -> ForkServerContext:
-    """The one fork server that there is."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, *_PRELOADED])
-    return context
+    return fork_server(__name__, *_PRELOADED)
 
 
 def _command(terminal: str, environment: Mapping[str, str], arguments: Sequence[str]) -> None:

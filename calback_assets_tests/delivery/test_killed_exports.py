@@ -5,7 +5,6 @@ Real processes on real files: each attempt is a child that writes the other of t
 
 import hashlib
 import json
-import multiprocessing
 import os
 import random
 import signal
@@ -27,6 +26,7 @@ from calback_assets.delivery.piece import Piece, Target
 from calback_assets.tables.metrics import FREQUENT_USERS
 from calback_assets.warehouse.rows import arrow_schema
 from calback_assets_tests.delivery.postgres import psql
+from calback_assets_tests.forked import fork_server
 
 DAY = date(2024, 1, 10)
 ROWS = {"csv": 20_000, "xlsx": 2_000, "parquet": 20_000, "database": 20_000}
@@ -71,9 +71,7 @@ def export_beside(scratch: Path, place: str, suffix: str, generation: int) -> No
 
 def killed(scratch: Path, place: str, suffix: str, generation: int, after: float) -> bool:
     """Export in a process of its own, and kill it on the way; whether it was killed."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    child = context.Process(target=export_beside, args=(scratch, place, suffix, generation))
+    child = fork_server(__name__).Process(target=export_beside, args=(scratch, place, suffix, generation))
     child.start()
     child.join(after)
     if child.exitcode is None and child.pid is not None:

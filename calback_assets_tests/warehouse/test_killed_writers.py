@@ -4,7 +4,6 @@ Real processes on real files: each attempt is a child that writes the next gener
 Children come from a fork server that has imported everything, so that hundreds of them take seconds.
 """
 
-import multiprocessing
 import os
 import random
 import signal
@@ -27,6 +26,7 @@ from calback_assets.tables.raw import RAW_USERS
 from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.warehouse import Statement
+from calback_assets_tests.forked import fork_server
 
 TIMES = 20
 STRETCH, OTHER_DAY = Stretch(date(2024, 1, 10), date(2024, 1, 12)), date(2024, 1, 13)
@@ -234,10 +234,8 @@ class Victim:
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
     # SQLGlot loads its dialects late: each child would load them again.
-    context.set_forkserver_preload([__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing"])
-    return context
+    return fork_server(__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing")
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets.warehouse.warehouse import Statement
+from calback_assets_tests.forked import fork_server
 from calback_assets_tests.warehouse.helpers import DAY
 
 ANN = "Zq7XodW-ann-Q99Kvh3T0urm2Lx"
@@ -96,9 +97,7 @@ def generations(path: Path) -> list[tuple[str, int]]:
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing"])
-    return context
+    return fork_server(__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing")
 
 
 def hold(path: Path, signals: Connection) -> None:

@@ -3,7 +3,6 @@
 Real files and real processes; those that are killed come from a fork server that has imported everything.
 """
 
-import multiprocessing
 import os
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from calback_assets.warehouse.duckdb.rewriting import Rewriting
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets.warehouse.warehouse import Statement
+from calback_assets_tests.forked import fork_server
 from calback_assets_tests.warehouse.helpers import DAY, FIRST
 
 ANN = "Zq7XodW-ann-Q99Kvh3T0urm2Lx"
@@ -241,9 +241,7 @@ def erase_and_die(path: Path, stage: str, moment: str) -> None:
 
 @pytest.fixture(scope="module")
 def processes() -> ForkServerContext:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing"])
-    return context
+    return fork_server(__name__, "sqlglot.dialects.bigquery", "sqlglot.dialects.duckdb", "sqlglot.typing")
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])

@@ -102,7 +102,7 @@ def test_the_help_of_every_command_has_an_example(command: str) -> None:
 def test_calback_alone_prints_its_help() -> None:
     result = calback()
     assert result.exit_code == 0
-    assert set(main.commands) == {"sample", "run", "show", "export", "erase", "report", "doctor", "ui"}
+    assert set(main.commands) == {"sample", "run", "show", "export", "erase", "report", "dashboard", "doctor", "ui"}
     assert "Example:\n    calback sample data/sample\n    calback run\n" in result.output
 
 

@@ -6,7 +6,7 @@ the next one is held to it; reading it, and comparing, belong here.
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, TypeAlias
@@ -23,7 +23,7 @@ class Published:
 
     counts: Mapping[str, Counts] = field(default_factory=dict)
     """DAU, WAU and MAU by day."""
-    restated: Collection[str] = ()
+    restated: Set[str] = frozenset()
 
 
 NOTHING = Published()
@@ -36,7 +36,7 @@ def published_in(page: str) -> Published:
         content = json.loads(found[1]) if found else {}
         open_days = set(content.get("notFinal", ()))
         told = [row for row in content.get("days", ()) if row["date"] not in open_days and row["dau"] is not None]
-        return Published({row["date"]: _counts(row) for row in told}, content.get("restated", ()))
+        return Published({row["date"]: _counts(row) for row in told}, frozenset(content.get("restated", ())))
     except (ValueError, TypeError, KeyError, AttributeError):
         return NOTHING  # Somebody else's file, or one of another time.
 

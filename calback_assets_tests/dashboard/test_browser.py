@@ -71,6 +71,7 @@ def drawn(page: Page, first: str, last: str) -> None:
 def table(page: Page, picture: str) -> list[list[str]]:
     """The table under a picture, the newest day first, without its head."""
     page.locator(f"#{picture} details:not([open]) summary").all() and page.locator(f"#{picture} summary").click()
+    expect(page.locator(f"#{picture} thead th").first).to_be_attached()  # The browser tells of the opening later.
     rows = page.locator(f"#{picture} tbody tr")
     found: list[list[str]] = rows.evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.textContent))")
     return found

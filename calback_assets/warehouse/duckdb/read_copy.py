@@ -28,7 +28,7 @@ from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets.warehouse.ledger import during
 from calback_assets.warehouse.warehouse import Published
 
-SMALL_BYTES = 2**29
+SMALL_BYTES = 2**30
 """A file up to this is copied whole in less time than the changed days of it."""
 _SHARE = 20
 """A row that is copied costs as much as so many that come with their file."""

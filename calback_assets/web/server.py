@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from types import FrameType
 
 import uvicorn
 from dagster import DagsterInstance
@@ -104,9 +105,18 @@ def serve(
         )
         if daemon:
             threading.Thread(target=_end_with, args=(daemon, server), daemon=True).start()
+        asked: list[int] = []
+
+        def end(number: int, _frame: FrameType | None) -> None:
+            asked.append(number)
+            server.should_exit = True
+
+        # An exception that a signal raises while the server starts may be lost in what it interrupts; a mark is not.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, end)
         on_ready()
         server.run(sockets=[listener])
-        if daemon:
+        if daemon and not asked:
             raise CalbackError(
                 f"Dagster's daemon ended by itself with {daemon.wait()}, and starts no run any more; its last lines "
                 "above say why; start again"

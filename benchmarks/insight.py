@@ -27,8 +27,6 @@ _OF_ACTIVITY = (
     "frequent_user_behaviour",
 )  # fmt: skip
 _DAYS, _YEAR = 120, 400
-_AT_ONCE = 1_000_000
-"""Rows of all windows of the days that are written at once: a year of this size would be written day by day."""
 _BOUND_SECONDS, _BOUND_OF_A_YEAR, _BOUND_MEGABYTES = 60, 120, 2_500
 
 
@@ -41,8 +39,8 @@ def answer(work: Path, scale: Scale) -> list[Row]:
     activity.mkdir()
     _write_activity(activity / WAREHOUSE, scale.users * 100)
     active = scale.users * 100
-    found = {f"{name}, {scale.users:,} people": _alone(people, data, name, _DAYS, 1_000_000) for name in _OF_PEOPLE}
-    found |= {f"{name}, {active:,} active days": _alone(activity, data, name, _YEAR, _AT_ONCE) for name in _OF_ACTIVITY}
+    found = {f"{name}, {scale.users:,} people": _alone(people, data, name, _DAYS) for name in _OF_PEOPLE}
+    found |= {f"{name}, {active:,} active days": _alone(activity, data, name, _YEAR) for name in _OF_ACTIVITY}
     rows = []
     for what, cost in in_turns(work, 1, found).items():
         bound = _BOUND_OF_A_YEAR if what.endswith("active days") else _BOUND_SECONDS
@@ -61,7 +59,7 @@ def _last(days: int) -> date:
     return START_DATE + timedelta(days=days - 1)
 
 
-def _alone(built: Path, data: Path, name: str, days: int, rows_at_once: int) -> Contestant:
+def _alone(built: Path, data: Path, name: str, days: int) -> Contestant:
     one = in_child(
         daily_job,
         lambda _: None,
@@ -70,7 +68,6 @@ def _alone(built: Path, data: Path, name: str, days: int, rows_at_once: int) -> 
         first=str(START_DATE),
         last=str(_last(days)),
         selected=name,
-        rows_at_once=rows_at_once,
     )
 
     def measure(folder: Path) -> Cost:

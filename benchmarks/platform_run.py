@@ -27,7 +27,7 @@ TO_METRICS = (
 """The way from raw data to metrics, which the peers go as well."""
 
 
-def settings(data: Path, folder: Path, first: date, last: date, rows_at_once: int = 1_000_000) -> Settings:
+def settings(data: Path, folder: Path, first: date, last: date) -> Settings:
     """A closed data set of the days `first` to `last`, its warehouse in the folder."""
     return Settings.from_env(
         {
@@ -36,7 +36,6 @@ def settings(data: Path, folder: Path, first: date, last: date, rows_at_once: in
             "CALBACK_START_DATE": str(first),
             "CALBACK_END_DATE": str(last),
             "CALBACK_TIMEZONE": TIMEZONE,
-            "CALBACK_ROWS_AT_ONCE": str(rows_at_once),
         }
     )
 
@@ -57,7 +56,6 @@ def daily_job(
     first: str,
     last: str,
     selected: str = ",".join(TO_METRICS),
-    rows_at_once: int = 1_000_000,
 ) -> Work:
     """One run of the daily job, with the checks of its assets, over the days `first` to `last`.
 
@@ -68,7 +66,6 @@ def daily_job(
         first: first day of the run.
         last: last day of the run and of the data set.
         selected: the assets, with commas between.
-        rows_at_once: the setting of that name.
     """
     # The module ends in definitions made from the environment; these are not the ones that run.
     os.environ["CALBACK_START_DATE"] = data_first
@@ -79,7 +76,7 @@ def daily_job(
     from calback_assets.definitions import build_defs
 
     definitions = build_defs(
-        settings(Path(data), Path(folder), date.fromisoformat(data_first), date.fromisoformat(last), rows_at_once)
+        settings(Path(data), Path(folder), date.fromisoformat(data_first), date.fromisoformat(last))
     )
     job = definitions.resolve_job_def(DAILY_JOB_NAME)
     records = instance(Path(folder))

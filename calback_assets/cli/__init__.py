@@ -114,6 +114,15 @@ _debug = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_remember_debug, help="Print the traceback of an error."
 )
 
+_language = click.option(
+    "--language",
+    type=click.Choice(["en", "ko"]),
+    default="en",
+    show_default=True,
+    help="Of what is printed and of the page that is opened.",
+)
+_opening = click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+
 
 @click.group(cls=_Commands, invoke_without_command=True)
 @_debug
@@ -302,10 +311,8 @@ def export(
 
 @main.command()
 @_debug
-@click.option(
-    "--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of what is printed."
-)
-@click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+@_language
+@_opening
 def report(language: str, is_opening: bool) -> None:
     """Say what the people who keep coming back do, and who will; the pages are made anew from the stored tables.
 
@@ -321,8 +328,8 @@ def report(language: str, is_opening: bool) -> None:
 
 @main.command()
 @_debug
-@click.option("--language", type=click.Choice(["en", "ko"]), default="en", show_default=True, help="Of what is opened.")
-@click.option("--open", "is_opening", is_flag=True, help="Open the page in the browser.")
+@_language
+@_opening
 def dashboard(language: str, is_opening: bool) -> None:
     """Make the dashboard anew from the stored tables, and say where it is.
 

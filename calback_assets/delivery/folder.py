@@ -4,7 +4,6 @@ How a file is brought to its place so that a crash leaves the old or the new, an
 """
 
 import fcntl
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calback_assets.errors import DeliveryError
+from calback_assets.warehouse.duckdb.files import sync
 
 _WORKSHOP = ".new"
 _LOCK = ".lock"
@@ -67,9 +67,9 @@ class FolderShelf:
         """Bring a file from the workshop to its place: on the disk first, then under its name in one step."""
         place = self.folder / name
         place.parent.mkdir(exist_ok=True)
-        _settle(made)
+        sync(made)  # It may say only now that it is full.
         made.replace(place)
-        _settle(place.parent)
+        sync(place.parent)
 
     def names(self) -> list[str]:
         """Of all files, those in the workshop left out."""
@@ -86,15 +86,6 @@ class FolderShelf:
     def remove(self, name: str) -> None:
         """Take a file away."""
         (self.folder / name).unlink(missing_ok=True)
-
-
-def _settle(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk; it may say only now that it is full."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 @contextmanager

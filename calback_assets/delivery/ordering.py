@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from calback_assets.errors import DeliveryError
+from calback_assets.sources.coercion import identifier
 from calback_assets.tables import Table
 from calback_assets.warehouse.rows import arrow_type
 
@@ -51,7 +52,7 @@ class Sorter:
             DeliveryError: there is no room for sorting them.
         """
         given = _Stream(batches)
-        order = ", ".join(map(_quoted, key or schema.names))
+        order = ", ".join(map(identifier, key or schema.names))
         try:
             with self._engine.cursor() as cursor:
                 cursor.register("rows", pa.RecordBatchReader.from_batches(schema, given))
@@ -125,7 +126,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("\0", "")
     return None if isinstance(value, float) and not -float("inf") < value < float("inf") else value
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -17,10 +17,8 @@ import pandas as pd
 import pyarrow as pa
 from dagster import (
     AssetMaterialization,
-    InitResourceContext,
     InputContext,
     IOManager,
-    IOManagerDefinition,
     MetadataValue,
     OutputContext,
 )
@@ -128,15 +126,10 @@ def _redacted(session: Session) -> Iterator[None]:
         raise session.redact(error) from None
 
 
-def opened_once_a_run(warehouse: Warehouse, calendar: Calendar) -> IOManagerDefinition:
-    """The I/O manager as Dagster makes it for each run, with the warehouse open from its first write to its end."""
-
-    def open_for_run(_: InitResourceContext) -> Iterator[WarehouseIOManager]:
-        with warehouse.kept_open():
-            yield WarehouseIOManager(warehouse, calendar)
-
-    # Dagster takes a generator here as everywhere; its annotation only forgot.
-    return IOManagerDefinition(open_for_run)  # type: ignore[arg-type]
+def opened_once_a_run(warehouse: Warehouse, calendar: Calendar) -> Iterator[WarehouseIOManager]:
+    """The I/O manager of a run, with the warehouse open from its first write to its end."""
+    with warehouse.kept_open():
+        yield WarehouseIOManager(warehouse, calendar)
 
 
 class _Write:

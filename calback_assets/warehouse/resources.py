@@ -4,14 +4,14 @@ What a person sees of them in Dagit belongs here. The environment alone sets the
 shown, and never its value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dagster import Field, InitResourceContext, IOManagerDefinition, ResourceDefinition
 
 from calback_assets.errors import SettingsError
 from calback_assets.settings import Settings
-from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
+from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager, opened_once_a_run
 from calback_assets.warehouse.warehouse import Warehouse
 
 
@@ -55,15 +55,14 @@ def io_manager_resource(warehouse: Warehouse, calendar: Calendar) -> IOManagerDe
         "last_day": _set("CALBACK_END_DATE", str, str(calendar.last or "none, days keep coming")),
         "timezone": _set("CALBACK_TIMEZONE", str, calendar.timezone),
     }
-    of_run = opened_once_a_run(warehouse, calendar).resource_fn
 
-    def opened(context: InitResourceContext) -> Any:
+    def opened(context: InitResourceContext) -> Iterator[WarehouseIOManager]:
         _refuse_other(context.resource_config, fields)
-        return of_run(context)  # type: ignore[call-arg]  # Dagster allows resources that take no context.
+        yield from opened_once_a_run(warehouse, calendar)
 
-    opened.__name__ = "WarehouseIOManager"
+    opened.__name__ = WarehouseIOManager.__name__
     return IOManagerDefinition(
-        opened,
+        opened,  # type: ignore[arg-type]  # Dagster takes a generator here as everywhere; its annotation only forgot.
         config_schema=fields,
         description="Writes what an asset returns as its table: each day is replaced whole, or stays as it was. The "
         "environment sets it.",

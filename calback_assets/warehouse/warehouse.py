@@ -57,10 +57,12 @@ def newest_first(ref: TableRef, columns: Sequence[str], limit: int | None, *, is
 def newest_portions(row_counts: Mapping[date, int], rows: int) -> Iterator[Stretch]:
     """Stretches of days, the newest first, each of at most so many rows, or of one day."""
     days: list[date] = []
+    total = 0
     for day in sorted(row_counts, reverse=True):
-        if days and sum(row_counts[other] for other in (*days, day)) > rows:
+        total += row_counts[day]
+        if days and total > rows:
             yield Stretch(days[-1], days[0])
-            days = []
+            days, total = [], row_counts[day]
         days.append(day)
     if days:
         yield Stretch(days[-1], days[0])

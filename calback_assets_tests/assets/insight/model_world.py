@@ -25,8 +25,9 @@ from calback_assets.assets.insight import return_model, return_propensity
 from calback_assets.checks.drift import build_drift_check
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG, daily_partitions
 from calback_assets.tables.insight import FIRST_WEEK, FIRST_WEEK_FEATURES, RETURN_MODEL, RETURN_PROPENSITY
-from calback_assets.warehouse.io_manager import Calendar, opened_once_a_run
+from calback_assets.warehouse.io_manager import Calendar
 from calback_assets.warehouse.output import TableRef
+from calback_assets.warehouse.resources import io_manager_resource
 from calback_assets.warehouse.warehouse import Warehouse
 from calback_assets_tests.analysis.people import BEGIN, first_weeks
 
@@ -60,7 +61,7 @@ class World:
                 instance=instance,
                 tags={RANGE_START_TAG: str(BEGIN), RANGE_END_TAG: str(LAST)},
                 resources={
-                    "io_manager": opened_once_a_run(warehouse, Calendar(BEGIN, LAST, "Asia/Seoul")),
+                    "io_manager": io_manager_resource(warehouse, Calendar(BEGIN, LAST, "Asia/Seoul")),
                     "warehouse": warehouse,
                 },
             )

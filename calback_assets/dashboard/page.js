@@ -101,8 +101,8 @@
     return element;
   };
 
-  // A cell that begins with one of these would be a formula in a spreadsheet.
-  const safe = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+  // A cell that begins with one of these, or with their wide forms, would be a formula in a spreadsheet.
+  const safe = (text) => (/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text);
   const csvCell = (value, kind) => {
     if (value === null || value === undefined) return "";
     if (typeof value === "number") return kind === "day" ? iso(value) : String(value);

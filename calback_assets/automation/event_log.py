@@ -13,11 +13,14 @@ import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.events import ASSET_EVENTS
+from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
 from dagster._serdes import ConfigurableClassData
@@ -60,8 +63,12 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         with self._db_lock, ExitStack() as transactions:
             self._batch.transactions, self._batch.open, self._batch.newest = transactions, {}, {}
             try:
-                for entry in events:
-                    super().store_event(self._told_apart(entry))
+                for is_of_asset, entries in groupby(map(self._told_apart, events), _is_of_asset):
+                    if is_of_asset:
+                        self._store_asset_events(list(entries))
+                    else:
+                        for entry in entries:
+                            super().store_event(entry)
                 for entry, event_id in self._batch.newest.values():
                     with self.index_transaction() as index:
                         super()._store_asset_event(index, entry, event_id)
@@ -70,6 +77,20 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         for run_id in {entry.run_id for entry in events}:
             # Dagit follows a run by the changes of its file; with the file kept open they stand in the write-ahead log.
             os.utime(self.path_for_shard(run_id))
+
+    def _store_asset_events(self, entries: Sequence[EventLogEntry]) -> None:
+        """Store events of assets as `store_event` does each of them: in its run's file and in the index."""
+        insertion = SqlEventLogStorageTable.insert()
+        rows = [self._event_to_row(entry) for entry in entries]
+        for run_id, of_run in groupby(rows, itemgetter("run_id")):
+            with self.run_connection(run_id) as run:
+                run.execute(insertion, list(of_run))
+        with self.index_transaction() as index:
+            numbered = insertion.returning(SqlEventLogStorageTable.c.id, sort_by_parameter_order=True)
+            event_ids = index.scalars(numbered, rows).all()
+            self._store_asset_event_tags(index, entries, event_ids)
+            for entry, event_id in zip(entries, event_ids, strict=True):
+                self._store_asset_event(index, entry, event_id)
 
     def _told_apart(self, entry: EventLogEntry) -> EventLogEntry:
         """The event, in the next free millisecond where its run has told of the asset in the same one or later.
@@ -154,3 +175,7 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
 
         self._initdb(engine)
         return engine
+
+
+def _is_of_asset(entry: EventLogEntry) -> bool:
+    return entry.is_dagster_event and entry.dagster_event_type in ASSET_EVENTS

@@ -3,6 +3,7 @@
 Which job is run, and what is said of its success, belongs to each command.
 """
 
+import gc
 import os
 import re
 import shutil
@@ -139,6 +140,7 @@ def execute(
         # job is, and Dagit would count the run neither on Overview nor among those of its job.
         found = reconstructable(job)
         definition = found.get_definition()
+        gc.freeze()  # A run lets go of many small things, and each collection would look at all that was imported.
         (location,) = ModuleTarget(CODE_LOCATION, None, None, None).create_origins()
         run = instance.create_run_for_job(
             definition,
@@ -157,6 +159,8 @@ def execute(
         with suppress(DBAPIError):  # The next run of a command sees to it.
             _end_abandoned(instance)
         raise
+    finally:
+        gc.unfreeze()
 
 
 def _end_abandoned(instance: DagsterInstance) -> None:

@@ -247,8 +247,8 @@ class Model:
             sources = [select.args.get("from_"), *select.args.get("joins", ())]
             return set().union(*(ungrouped(source.this) for source in sources if source))
 
-        met = [joined(select) for select in self._tree.find_all(exp.Select)]
-        return set().union(*(sources for sources in met if DAYS in sources)) - {DAYS}
+        joins = [joined(select) for select in self._tree.find_all(exp.Select) if select.args.get("joins")]
+        return set().union(*(sources for sources in joins if DAYS in sources)) - {DAYS}
 
     def window_parameters(self, stretch: Stretch, first: date, last: date) -> dict[str, Parameter]:
         """The day ranges of the inputs when a stretch is written, half open, within the data set's days.

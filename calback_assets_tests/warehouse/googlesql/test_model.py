@@ -290,11 +290,12 @@ def test_an_input_is_pruned_to_its_reach_within_the_data_set(
     [
         ("SELECT user_id FROM raw_events", 90),
         ("WITH per AS (SELECT event_date FROM raw_events GROUP BY event_date) SELECT * FROM days, per", 90),
+        ("SELECT * FROM (SELECT event_date FROM raw_events UNION ALL SELECT event_date FROM days)", 90),
         ("SELECT user_id FROM days INNER JOIN raw_events ON TRUE", 270),
         ("WITH all_days AS (SELECT * FROM raw_events) SELECT user_id FROM all_days CROSS JOIN days", 270),
         ("SELECT user_id FROM days, (SELECT * FROM raw_events UNION ALL SELECT * FROM raw_events)", 270),
     ],
-    ids=["once", "grouped first", "joined with the days", "behind a name", "behind a union"],
+    ids=["once", "grouped first", "beside the days", "joined with the days", "behind a name", "behind a union"],
 )
 def test_rows_of_a_window_count_for_each_day_only_where_a_join_with_the_days_repeats_them(
     tmp_path: Path, sql: str, read: int

@@ -469,7 +469,7 @@ class Settings:
     """The share of its rows above which a source may not lose them at once, unless that is accepted by name."""
     max_line_bytes: int = 64 * 1024 * 1024
     """The longest line of a JSON file that is taken."""
-    rows_at_once: int = 1_000_000
+    rows_at_once: int = 750_000
     """Read for one statement in DuckDB: as many as a busy day has, whose memory a machine must have anyhow."""
     access_log_user_field: str = "userId"
     access_log_date_field: str = "date"

@@ -84,13 +84,12 @@ class DuckDBSession(Session):
         self._ledger = DuckDBLedger(self)
         self._changes = Changes(self)
         self._unsettled_rows = 0
-        self._is_small = False
         self.days_written = 0
         self.is_unpurged = False
         """Whether the file may hold bytes of somebody who was erased, as far as was looked."""
 
     def prepare(self) -> None:
-        """Make the schema and the ledger where they are missing, and fit the threads to the partitions in it.
+        """Make the schema and the ledger where they are missing, and fit checkpoints to the partitions in it.
 
         Raises:
             WarehouseError: what is hashed in the file was hashed with another key.
@@ -99,10 +98,7 @@ class DuckDBSession(Session):
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         self._ledger.make()
         self._changes.make()
-        largest = self._ledger.largest()
-        # DuckDB shares work out by row groups: for days that fit into one, other threads only cost, a fifth.
-        self._is_small = largest is not None and largest <= _ROW_GROUP_ROWS
-        self._set_threads()
+        self._fit_checkpoints()
 
     def check_key(self) -> None:
         """See that hashes in the file were made with our key.
@@ -118,16 +114,18 @@ class DuckDBSession(Session):
 
         Left alone, a checkpoint takes memory by the days that it finds, and the cache grows to most of what there is.
         """
-        self.execute("RESET threads")  # However small the days are, together they are many row groups.
+        self._fit_checkpoints()
         self.execute("CHECKPOINT")
-        self._set_threads()
         self._unsettled_rows = 0
         with suppress(duckdb.OutOfMemoryException):  # More is in use: what could be freed has been.
             self.execute(f"SET memory_limit = '{_IDLE_MEMORY}'")
         self.execute("RESET memory_limit")
 
-    def _set_threads(self) -> None:
-        self.execute("SET threads = 1" if self._is_small else "RESET threads")
+    def _fit_checkpoints(self) -> None:
+        """Leave large days in the row groups that they were written in: to merge those is to write the table anew."""
+        largest = self._ledger.largest()
+        is_large = largest is not None and largest > _ROW_GROUP_ROWS
+        self.execute("SET max_vacuum_tasks = 0" if is_large else "RESET max_vacuum_tasks")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; every statement of a write goes through here.
@@ -264,6 +262,9 @@ class DuckDBSession(Session):
             with self._transaction():
                 sql = self._clean(table, statement.sql) if statement.is_from_outside else statement.sql
                 guarded = f"SELECT * REPLACE ({_only(stretch)} AS {EVENT_DATE}) FROM ({sql})"
+                if len(stretch.days) > 1:
+                    # As they are read, and in full row groups: what threads leave half full, a checkpoint merges.
+                    guarded += f" ORDER BY {EVENT_DATE}"
                 # Where no other day hangs on whether one has changed, each is taken to have.
                 is_watched_here = is_watched(table, self._dependents)
                 before = self._digests(table, these) if is_watched_here else {}

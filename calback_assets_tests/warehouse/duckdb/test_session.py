@@ -398,3 +398,39 @@ def test_settling_leaves_every_row_and_the_limit_as_they_were(path: Path) -> Non
 
         assert session.execute("SELECT COUNT(*), SUM(number) FROM calback.numbers") == [(5_000_000, 12499997500000)]
         assert session.execute("SELECT current_setting('memory_limit')") == limit
+
+
+def test_the_rows_of_a_stretch_are_stored_day_by_day_in_whatever_order_they_are_found(path: Path) -> None:
+    first, second = days_after(0, 1)
+    found = f"(DATE '{second}', 1), (DATE '{first}', 2), (DATE '{second}', 3), (DATE '{first}', 4)"
+    statement = Statement(f"SELECT event_date, number FROM (VALUES {found}) AS found(event_date, number)")
+    with DuckDBWarehouse(path).session() as session:
+        session.ensure(THINGS)
+        session.replace_days(THINGS, Stretch(first, second), statement, "run")
+
+        stored = session.execute("SELECT event_date FROM calback.things ORDER BY rowid")
+
+    assert stored == [(first,), (first,), (second,), (second,)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "groups"),
+    [((2_000, 200, 200), [2_000, 400]), ((130_000, 130_000), [122_880, 7_120, 122_880, 7_120])],
+    ids=["small days are merged", "large days stay"],
+)
+def test_a_checkpoint_merges_small_days_and_does_not_write_large_ones_anew(
+    path: Path, rows: Sequence[int], groups: Sequence[int]
+) -> None:
+    for day, count in zip(days_after(*range(len(rows))), rows, strict=True):
+        statement = Statement(f"SELECT DATE '{day}' AS event_date, range AS number FROM range({count})")
+        with DuckDBWarehouse(path).session() as session:
+            session.ensure(THINGS)
+            session.replace_days(THINGS, Stretch.on(day), statement, "run")
+            session.settle()
+
+    with duckdb.connect(str(path), read_only=True) as connection:
+        stored = connection.execute(
+            "SELECT SUM(count) FROM pragma_storage_info('calback.things') "
+            "WHERE column_name = 'number' AND segment_type != 'VALIDITY' GROUP BY row_group_id ORDER BY row_group_id"
+        ).fetchall()
+    assert [int(count) for (count,) in stored] == groups

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -27,3 +27,26 @@ def chromium() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@contextmanager
+def quiet(window: Page) -> Iterator[Page]:
+    """A window as if it were new, whose pages say nothing on the console, and ask for nothing but files of ours.
+
+    One that is new starts two more processes beside that of its page.
+    """
+    said: list[str] = []
+    listeners = {
+        "console": lambda message: said.append(message.text),
+        "pageerror": lambda error: said.append(str(error)),
+        "request": lambda asked: None if asked.url.startswith(("file:", "blob:")) else said.append(asked.url),
+    }
+    window.set_viewport_size({"width": 1440, "height": 900})
+    window.emulate_media(media="null", color_scheme="null")
+    for event, listener in listeners.items():
+        window.on(event, listener)  # type: ignore[call-overload]
+    yield window
+    window.goto("about:blank")
+    for event, listener in listeners.items():
+        window.remove_listener(event, listener)
+    assert said == []

@@ -15,7 +15,8 @@ def fork_server(*modules: str) -> ForkServerContext:
     children of other tests would each import all of theirs. So it gives way to a new one; no child of it may be left.
     """
     context = multiprocessing.get_context("forkserver")
-    if forkserver._forkserver._preload_modules != list(modules):
+    preloaded = [*modules, "calback_assets_tests.frozen"]
+    if forkserver._forkserver._preload_modules != preloaded:
         forkserver._forkserver._stop()
-        context.set_forkserver_preload(list(modules))
+        context.set_forkserver_preload(preloaded)
     return context

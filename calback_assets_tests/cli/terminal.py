@@ -32,6 +32,7 @@ _PRELOADED = (
     "calback_assets.cli.run",
     "calback_assets.cli.sample",
     # What `calback_assets.definitions` imports: itself it reads the environment, and is each child's own.
+    "calback_assets.assets.delivery.exports",
     "calback_assets.automation.schedules",
     "calback_assets.sources.access_log.files",
     "calback_assets.sources.access_log.table",
@@ -40,18 +41,25 @@ _PRELOADED = (
     "calback_assets.sources.ga4.files",
     "calback_assets.warehouse.duckdb.session",
     "calback_assets.warehouse.io_manager",
-    "calback_assets_tests.cli.models",
+    "calback_assets.warehouse.resources",
+    "calback_assets_tests.cli.made",
     # What is loaded late.
     "alembic.command",
+    "dagster._core.executor.in_process",
+    "dagster._core.instance.factory",
     "dagster._core.storage.legacy_storage",
+    "dagster._core.storage.noop_compute_log_manager",
     "dagster._core.storage.runs",
-    "jinja2",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._utils.test.definitions",
     "matplotlib.figure",
     "sqlalchemy.dialects.sqlite",
     "sqlglot.dialects.bigquery",
     "sqlglot.dialects.duckdb",
     "sqlglot.typing",
+    "statsmodels.stats.proportion",
     "tabulate",
+    "upath.core",
 )
 
 
@@ -133,14 +141,15 @@ def _watched(child: ForkServerProcess, screen: int, presses: Sequence[Press]) ->
     """What came to the screen until the child had ended; presses what is to be pressed, one after the other."""
     shown, due, seen_at = b"", list(presses), None
     while True:
-        ready, _, _ = select.select([screen, child.sentinel], [], [], 0.002)
+        wait = None if seen_at is None else max(0, seen_at + due[0].after - time.monotonic())
+        ready, _, _ = select.select([screen, child.sentinel], [], [], wait)
         if screen in ready:
             shown += os.read(screen, 65_536)
         elif child.sentinel in ready:
             return shown.decode()
         if seen_at is None and due and due[0].once.encode() in shown:
             seen_at = time.monotonic()
-        if seen_at is not None and time.monotonic() - seen_at > due[0].after:
+        if seen_at is not None and time.monotonic() - seen_at >= due[0].after:
             seen_at, what = None, due.pop(0).what
             if isinstance(what, bytes):
                 os.write(screen, what)

@@ -5,17 +5,21 @@ switched on before last midnight and missed it. Beside it, to look at, what `mak
 """
 
 import json
+import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 import pytest
+from click.testing import CliRunner
 from dagster import AssetKey, AssetMaterialization, DagsterInstance
 from dagster._core.remote_origin import (
     ManagedGrpcPythonEnvCodeLocationOrigin,
@@ -31,6 +35,7 @@ from dagster._core.scheduler.instigation import (
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 from playwright.sync_api import Page, expect
 
+from calback_assets.cli import main
 from calback_assets.sample import write_sample
 from calback_assets_tests.browser import chromium
 from calback_assets_tests.dagit.graph import DAILY
@@ -38,6 +43,10 @@ from calback_assets_tests.dagit.hostile_page import foreign_site
 from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS, Dagit, calback_ui, environment_of
 
 WAIT_MILLISECONDS = 60_000
+_STILL = """const still = new CSSStyleSheet();
+still.replaceSync("*, ::before, ::after { animation: none !important; transition: none !important }");
+document.adoptedStyleSheets = [still];"""
+"""What moves is drawn sixty times a second, as long as a page waits for a run."""
 
 
 def timezone_far_from_midnight() -> str:
@@ -94,31 +103,45 @@ class Demo:
 
 @pytest.fixture(scope="package")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """What `make demo` and `make ui-readonly` do, with a smaller sample."""
+    """What `make demo` and `make ui-readonly` do, with a smaller sample and fewer tables."""
     root = tmp_path_factory.mktemp("demo")
     write_sample(root / "data", users=60, days=5, seed=7)
     environment = {"CALBACK_DATA_DIR": str(root / "data"), "CALBACK_DUCKDB_PATH": str(root / "warehouse.duckdb")}
     home = root / "dagster"
-    printed = subprocess.check_output(
-        [sys.executable, "-c", "from calback_assets.cli import main; main()", "run"],
-        env=environment_of(home, environment),
-        text=True,
-    )
-    (run_id,) = re.findall(r"Dagit run (\S+)", printed)
+    with patch.dict(os.environ, environment_of(home, environment), clear=True), pytest.MonkeyPatch.context() as patched:
+        # The definitions read the environment when they are imported, as in a process of their own.
+        patched.delitem(sys.modules, "calback_assets.definitions", raising=False)
+        with ThreadPoolExecutor(1) as beside:  # The browser's events have this thread.
+            selected = ["run", "--select", "*daily_active_users"]
+            done = beside.submit(CliRunner().invoke, main, selected, prog_name="calback").result()
+    (run_id,) = re.findall(r"Dagit run (\S+)", done.stdout)
     with calback_ui(home, environment, "--read-only") as dagit:
         yield Demo(dagit, run_id)
 
 
 @pytest.fixture(scope="package")
-def stranger() -> Iterator[Page]:
-    """A browser that has no token."""
+def window() -> Iterator[Page]:
+    """A browser's only one."""
     with chromium() as browser:
         context = browser.new_context(viewport={"width": 1800, "height": 1000})
         context.set_default_timeout(WAIT_MILLISECONDS)
         expect.set_options(timeout=WAIT_MILLISECONDS)
         # Dagit's pages may fetch from elsewhere; this test must not.
         context.route(re.compile(r"^https?://(?!127\.0\.0\.1|localhost)"), lambda route: route.abort())
+        context.add_init_script(_STILL)
         yield context.new_page()
+
+
+@pytest.fixture
+def stranger(window: Page) -> Iterator[Page]:
+    """A browser that has no token."""
+    yield window
+    leave(window)
+
+
+def leave(page: Page) -> None:
+    """Close what is open, which asks on as long as it is, and keep its process, which has compiled its scripts."""
+    page.goto(urljoin(page.url, "/server_info"))
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ REPOSITORY = "__repository__"
 READY_SECONDS = 120
 RUN_SECONDS = 180
 END_SECONDS = 60
-POLL_SECONDS = 0.3
+POLL_SECONDS = 1.0
 Found = TypeVar("Found")
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from calback_assets_tests.dagit.conftest import Morning
 from calback_assets_tests.dagit.graph import APP, DAILY, GRAPH
-from calback_assets_tests.dagit.server import LOCATION, REPOSITORY, RUN_SECONDS
+from calback_assets_tests.dagit.server import RUN_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +24,6 @@ HISTORY = """query($asset: AssetKeyInput!, $before: String, $cursor: String) {
         limit: 4, beforeTimestampMillis: $before, cursor: $cursor, eventTypeSelectors: [MATERIALIZATION]) {
             results { ... on MaterializationEvent { runId timestamp partition } } cursor } } } }"""
 """As Dagit's Events tab asks, but for a page of 100."""
-LAUNCH = """mutation($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
-    __typename ... on LaunchRunSuccess { run { id } } ... on PythonError { message } } }"""
 BACKFILL = """mutation($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $params) {
     __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
 
@@ -105,35 +103,6 @@ def test_the_events_tab_tells_every_materialization_of_a_range_apart(morning: Mo
         cursor = history["cursor"] if history["results"] else "-1"
     of_run = [partition for key, partition in known.items() if key.startswith(morning.tick["runIds"][0])]
     assert of_run == text(morning.days[:0:-1])
-
-
-def test_one_partition_of_one_asset_is_materialized_through_dagit(morning: Morning) -> None:
-    day = str(morning.days[0])
-    launched = morning.dagit.ask(
-        LAUNCH,
-        params={
-            "selector": {
-                "repositoryLocationName": LOCATION,
-                "repositoryName": REPOSITORY,
-                "jobName": "daily_metrics",
-                "assetSelection": keys(["raw_access_log"]),
-                "assetCheckSelection": [],
-            },
-            "runConfigData": "{}",
-            "executionMetadata": {"tags": [{"key": "dagster/partition", "value": day}]},
-        },
-    )["launchPipelineExecution"]
-    assert launched["__typename"] == "LaunchRunSuccess", launched
-    run_id = launched["run"]["id"]
-    assert morning.dagit.finished_run(run_id) == "SUCCESS"
-    (event,) = [event for event in materializations(morning, "raw_access_log") if event["runId"] == run_id]
-    assert event["partition"] == day
-    shown = metadata(event)
-    assert shown["row_count"]["intValue"] == 1
-    assert shown["files"]["intValue"] == 1
-    assert shown["sql"]["mdStr"].startswith("```sql\n")
-    # What the run has printed is kept for whoever looks at it.
-    assert list(morning.dagit.log.parent.glob(f"storage/{run_id}/compute_logs/*.err"))
 
 
 def test_a_backfill_of_a_range_is_one_run(morning: Morning) -> None:

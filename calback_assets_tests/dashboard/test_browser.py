@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from calback_assets.dashboard.annotations import Annotation
 from calback_assets.dashboard.page import pages_of
 from calback_assets.dashboard.published import Published, published_in
 from calback_assets.dashboard.words import LABELS
-from calback_assets_tests.browser import chromium
+from calback_assets_tests.browser import chromium, quiet
 from calback_assets_tests.dashboard.given import dau_of, world
 from calback_assets_tests.dashboard.test_page import HOSTILE
 
@@ -31,9 +31,9 @@ EVERY_PICTURE = "#from=2024-01-01&to=2024-02-12"
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window() -> Iterator[Page]:
     with chromium() as started:
-        yield started
+        yield started.new_page()
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +48,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test if it says anything on the console, or asks for anything but files of ours."""
-    said: list[str] = []
-    page = browser.new_page(viewport={"width": 1440, "height": 900})
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda asked: None if asked.url.startswith(("file:", "blob:")) else said.append(asked.url))
-    yield page
-    page.close()
-    assert said == []
+def page(window: Page) -> Iterator[Page]:
+    with quiet(window) as page:
+        yield page
 
 
 def opened(page: Page, file: Path, days: str = "") -> None:

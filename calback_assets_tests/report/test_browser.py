@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from calback_assets.report.page import LANGUAGES, reports_of
-from calback_assets_tests.browser import chromium
+from calback_assets_tests.browser import chromium, quiet
 from calback_assets_tests.report.given import plain
 from calback_assets_tests.report.read import Page as Read
 
@@ -19,9 +19,9 @@ WIDTHS = (360, 1440)
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def window() -> Iterator[Page]:
     with chromium() as started:
-        yield started
+        yield started.new_page()
 
 
 @pytest.fixture(scope="module")
@@ -34,16 +34,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test if it says anything on the console, or asks for anything but itself."""
-    said: list[str] = []
-    page = browser.new_page()
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: None if request.url.startswith("file:") else said.append(request.url))
-    yield page
-    page.close()
-    assert said == []
+def page(window: Page) -> Iterator[Page]:
+    with quiet(window) as page:
+        yield page
 
 
 def luminance(colour: str) -> float:

@@ -3,21 +3,35 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import TextIO
 
 import psutil
 import pytest
 
 from calback_assets.errors import CalbackError
 from calback_assets.web.server import listening
+from calback_assets_tests.forked import fork_server
 
 TOKEN = "a-token-that-nobody-prints"  # noqa: S105
 START_SECONDS = 120
 END_SECONDS = 60
+PRELOADED = (
+    __name__,
+    "calback_assets.cli.ui",
+    # What is loaded late.
+    "alembic.command",
+    "dagster._core.instance.factory",
+    "dagster._core.storage.runs",
+    "dagster._core.storage.sqlite_storage",
+)
 
 
 def test_a_port_is_taken_while_it_is_listened_on() -> None:
@@ -42,8 +56,26 @@ def test_an_address_of_another_machine_is_refused() -> None:
     )
 
 
+@dataclass(frozen=True)
+class Program:
+    """`calback ui`, and what it and all that it started print."""
+
+    process: ForkServerProcess
+    output: TextIO
+
+    @property
+    def pid(self) -> int:
+        assert self.process.pid is not None
+        return self.process.pid
+
+    def code(self, seconds: float) -> int | None:
+        """What it ends with."""
+        self.process.join(seconds)
+        return self.process.exitcode
+
+
 @contextmanager
-def started(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def started(folder: Path, port: int) -> Iterator[Program]:
     """`calback ui` in a session of its own, of which nothing is left afterwards."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CALBACK_", "DAGSTER_"))}
     settings = {
@@ -52,28 +84,39 @@ def started(folder: Path, port: int) -> Iterator[subprocess.Popen[str]]:
         "CALBACK_DUCKDB_PATH": str(folder / "warehouse.duckdb"),
         "CALBACK_START_DATE": "2024-01-01",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-c", "from calback_assets.cli import main; main()", "ui", "--port", str(port)],
-        env={**inherited, **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+    reading, writing = Pipe(duplex=False)
+    with reading, open(reading.fileno(), encoding="utf-8", closefd=False) as output:
+        with writing:
+            process = fork_server(*PRELOADED).Process(target=ui, args=(writing, inherited | settings, port))
+            process.start()
+        try:
+            yield Program(process, output)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid or 0, signal.SIGKILL)
+            process.join()
 
 
-def children_once_it_is_open(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    assert process.stdout is not None
-    for line in process.stdout:
+def ui(output: Connection, environment: Mapping[str, str], port: int) -> None:
+    """Runs in the child."""
+    os.setsid()
+    for number in (1, 2):
+        os.dup2(output.fileno(), number)
+    output.close()
+    sys.stdout, sys.stderr = open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["calback", "ui", "--port", str(port)]
+    from calback_assets.cli import main
+
+    main()
+
+
+def children_once_it_is_open(program: Program) -> list[psutil.Process]:
+    for line in program.output:
         assert TOKEN not in line
         if line.startswith("Dagit: http://127.0.0.1:"):
-            return psutil.Process(process.pid).children(recursive=True)
+            return psutil.Process(program.pid).children(recursive=True)
     raise AssertionError("calback ui ended before it was open")
 
 
@@ -83,32 +126,30 @@ def ended(children: list[psutil.Process]) -> bool:
 
 @pytest.mark.slow
 def test_a_service_managers_signal_ends_all_that_was_started(tmp_path: Path) -> None:
-    with started(tmp_path, 0) as process:
-        children = children_once_it_is_open(process)
+    with started(tmp_path, 0) as program:
+        children = children_once_it_is_open(program)
         assert len(children) >= 2  # The daemon, and a process with the definitions.
-        process.send_signal(signal.SIGTERM)  # To it alone, where Ctrl-C goes to all: `dagit` ends that way.
-        output, _ = process.communicate(timeout=END_SECONDS)
-        assert process.returncode == 0
-        assert "Traceback" not in output
+        os.kill(program.pid, signal.SIGTERM)  # To it alone, where Ctrl-C goes to all: `dagit` ends that way.
+        assert program.code(END_SECONDS) == 0
         assert ended(children)
+        assert "Traceback" not in program.output.read()
 
 
 @pytest.mark.slow
 def test_it_does_not_go_on_without_the_daemon(tmp_path: Path) -> None:
-    with started(tmp_path, 0) as process:
-        children = children_once_it_is_open(process)
+    with started(tmp_path, 0) as program:
+        children = children_once_it_is_open(program)
         next(child for child in children if "dagster._daemon" in child.cmdline()).kill()
-        output, _ = process.communicate(timeout=END_SECONDS)
-        assert process.returncode == 1
-        (error,) = [line for line in output.splitlines() if line.startswith("error: ")]
-        assert error.startswith("error: Dagster's daemon ended by itself with -9, and starts no run any more; ")
+        assert program.code(END_SECONDS) == 1
         assert ended(children)
+        (error,) = [line for line in program.output if line.startswith("error: ")]
+        assert error.startswith("error: Dagster's daemon ended by itself with -9, and starts no run any more; ")
 
 
 def test_a_taken_port_is_said_in_one_line_before_anything_is_started(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken, started(tmp_path, taken.getsockname()[1]) as process:
-        output, _ = process.communicate(timeout=START_SECONDS)
-    assert process.returncode == 1
+    with socket.create_server(("127.0.0.1", 0)) as taken, started(tmp_path, taken.getsockname()[1]) as program:
+        output = program.output.read()
+        assert program.code(START_SECONDS) == 1
     assert output.startswith("error: port ")
     assert output.count("\n") == 1
     assert list(tmp_path.iterdir()) == []

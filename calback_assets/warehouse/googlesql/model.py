@@ -88,6 +88,8 @@ class Model:
             raise ModelError(f"{path.name}: not GoogleSQL: {str(error).splitlines()[0]}") from error
         if not isinstance(tree, exp.Query):
             raise ModelError(f"{path.name}: not one query: a model is a single SELECT")
+        for name in tree.find_all(exp.Identifier):
+            name.meta.clear()  # Where it stands in the file, which every copy of the tree would copy.
         self._tree = tree
         self._check_functions(tokens)
         self._check_tables()
@@ -127,12 +129,12 @@ class Model:
         aware_timestamps(tree)
         googlesql_values(tree)
         unmaterialized(tree)
-        return Template(tree.sql("duckdb", pretty=True), "duckdb")
+        return Template(tree.sql("duckdb", pretty=True, copy=False), "duckdb")
 
     @cached_property
     def bigquery_template(self) -> Template:
         """The query as the file writes it, over pruned inputs in the job's default dataset."""
-        return Template(self._with_pruned_inputs(schema=None).sql(_DIALECT, pretty=True), _DIALECT)
+        return Template(self._with_pruned_inputs(schema=None).sql(_DIALECT, pretty=True, copy=False), _DIALECT)
 
     def _with_pruned_inputs(self, schema: str | None = SCHEMA) -> exp.Expr:
         """A copy of the query in which every input is a sub-query over its columns and its range of days."""
@@ -146,14 +148,16 @@ class Model:
                 table.set("alias", exp.TableAlias(this=exp.to_identifier(table.alias or DAYS)))
                 continue
             source = self.inputs[table.name]
-            pruned = exp.select(*source.table.column_names).from_(exp.table_(source.table.name, db=schema))
+            columns = [exp.column(name) for name in source.table.column_names]
+            pruned = exp.Select(expressions=columns).from_(exp.table_(source.table.name, db=schema), copy=False)
             if source.reach is not None:
                 day = exp.column(EVENT_DATE)
                 pruned = pruned.where(
                     day >= exp.Parameter(this=exp.var(f"{table.name}_from")),
                     day < exp.Parameter(this=exp.var(f"{table.name}_until")),
+                    copy=False,
                 )
-            table.replace(pruned.subquery(table.alias_or_name))
+            table.replace(pruned.subquery(table.alias_or_name, copy=False))
         return tree
 
     def _followed(self) -> dict[str, frozenset[tuple[str, str]]]:

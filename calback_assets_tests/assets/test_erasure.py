@@ -88,8 +88,8 @@ def warehouse_of(platform: Platform) -> DuckDBWarehouse:
 
 
 def erase(platform: Platform, people: Sequence[str]) -> None:
-    for who in people:
-        with warehouse_of(platform).session() as session:
+    with warehouse_of(platform).session() as session:
+        for who in people:
             session.erase(Subjects(DEVELOPMENT_KEY).hash(who), "erasure")
 
 

@@ -254,7 +254,7 @@ def check_insight_against_oracle(built: Builds) -> None:
 
 
 # Without shrinking, which would take minutes on a failure: the example is small as it is.
-@settings(derandomize=True, database=None, deadline=None, max_examples=3, phases=[Phase.generate])
+@settings(derandomize=True, database=None, deadline=None, max_examples=2, phases=[Phase.generate])
 @given(runs(), DOCUMENTS)
 def test_any_ranges_in_any_order_and_stretches_end_in_the_tables_of_a_build_by_days(
     order: list[Run], documents: dict[str, list[Row]]
@@ -264,7 +264,7 @@ def test_any_ranges_in_any_order_and_stretches_end_in_the_tables_of_a_build_by_d
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-@settings(derandomize=True, database=None, deadline=None, max_examples=5)
+@settings(derandomize=True, database=None, deadline=None, max_examples=4)
 @given(runs(), DOCUMENTS)
 def test_many_more_ranges_in_any_order_and_stretches_end_in_the_activity_of_a_build_by_days(
     order: list[Run], documents: dict[str, list[Row]]

@@ -6,9 +6,9 @@ divides a long text among pages.
 
 import os
 import sqlite3
-import subprocess
 import sys
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from calback_assets_tests.cli.terminal import Terminal
 from calback_assets_tests.sources.helpers import write_lines
 
 MARK = "kanarienvogel"
@@ -68,18 +69,17 @@ class Deployment:
     def written(self) -> Path:
         return self.home / "written"
 
-    def calback(self, *arguments: str) -> int:
+    def calback(self, *arguments: str) -> int | None:
         """Run a command in a process of its own, as a person does; returns how it exits."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("CALBACK_", "DAGSTER_"))}
-        finished = subprocess.run(
-            [sys.executable, "-c", "from calback_assets.cli import main; main(prog_name='calback')", *arguments],
-            env={**inherited, **self.environ},
-            capture_output=True,
-            text=True,
-            check=False,
+        streams = [self.home / f"{number}" for number in (1, 2)]
+        child = Terminal(self.environ).context.Process(
+            target=_command, args=(streams, {**inherited, **self.environ}, arguments)
         )
-        self.said += [finished.stdout, finished.stderr]
-        return finished.returncode
+        child.start()
+        child.join()
+        self.said += [stream.read_text(encoding="utf-8") for stream in streams]
+        return child.exitcode
 
     def places_of(self, text: str) -> list[str]:
         """Where a text stands, in any case: files by name, tables, and `output`."""
@@ -92,6 +92,21 @@ class Deployment:
                 query = f"SELECT COUNT(*) FROM calback.{table} AS stored WHERE CAST(stored AS VARCHAR) ILIKE '%{text}%'"
                 found += [table] if warehouse.execute(query).fetchall() != [(0,)] else []
         return found + ["output" for said in self.said if needle in said.lower()]
+
+
+def _command(streams: Sequence[Path], environment: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Runs in the child, whose output goes to these files and is no terminal's."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, path in enumerate(streams, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # What is imported already may have looked for it.
+    sys.argv = ["calback", *arguments]
+    from calback_assets.cli import main
+
+    main(prog_name="calback")
 
 
 def _rows_of(database: Path) -> str:

@@ -34,7 +34,7 @@ def test_what_a_changelog_deletes_gets_a_tombstone_and_changes_no_past_day(tmp_p
     export(users, signed_up, datetime(2024, 1, 4, tzinfo=UTC))
     export(meetings, met, datetime(2024, 1, 4, tzinfo=UTC))
 
-    assert platform.run(FIRST, LAST).success
+    platform.build(FIRST, LAST)
     with platform.warehouse.session(read_only=True) as session:
         before = contents(session, DERIVED)
     (day,) = [row for row in platform.rows("daily_active_users") if row["event_date"] == date(2024, 1, 2)]
@@ -44,7 +44,7 @@ def test_what_a_changelog_deletes_gets_a_tombstone_and_changes_no_past_day(tmp_p
     changed = change("userCollection/u1", later, "UPDATE", {"flag": 2})
     export(users, [change("userCollection/u2", later, "DELETE"), changed, *signed_up], exported)
     export(meetings, [*met, change("meetingsCollection/of u2", later, "DELETE")], exported)
-    assert platform.run(FIRST, LAST).success
+    platform.build(FIRST, LAST)
     with platform.warehouse.session(read_only=True) as session:
         assert contents(session, DERIVED) == before
     stored = {row["user_id"]: (row["flag"], row["deleted_at"] is None) for row in platform.rows("raw_users")}

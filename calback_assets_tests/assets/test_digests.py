@@ -5,28 +5,53 @@ days, or the first that had the table. A change of it says that numbers which pe
 """
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from calback_assets.assets import SQL_ASSETS
+from calback_assets.days import days_between
 from calback_assets.sample.writer import write_sample
 from calback_assets.settings import SOURCES
 from calback_assets.tables import TABLES
-from calback_assets_tests.assets.worlds import Platform
+from calback_assets_tests.assets.worlds import Platform, materializations
 
 COMPUTED = [declared.table.name for declared in SQL_ASSETS if not declared.refine]
 """Made by queries alone: the last digits of what is estimated are the machine's."""
+DAILY = [name for name in (*SOURCES, *COMPUTED) if TABLES[name].is_partitioned]
 FIRST, LAST = date(2024, 1, 1), date(2024, 2, 9)
+SINGLE = days_between(date(2024, 1, 29), date(2024, 2, 3))
 
 
-@pytest.mark.parametrize("rows_at_once", [1, 1_000_000], ids=["single days", "at once"])
-def test_every_table_and_day_is_what_it_was(tmp_path: Path, rows_at_once: int) -> None:
-    platform = Platform(tmp_path, FIRST, LAST, more={"CALBACK_ROWS_AT_ONCE": str(rows_at_once)})
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory: pytest.TempPathFactory) -> Platform:
+    """All days, built at once."""
+    platform = Platform(tmp_path_factory.mktemp("sample") / "at_once", FIRST, LAST)
     write_sample(platform.data, users=200, days=40)
-    assert platform.run(FIRST, LAST, *SOURCES, *COMPUTED).success
-    expected = json.loads(Path(__file__).with_name("digests.json").read_text(encoding="utf-8"))
+    platform.build(FIRST, LAST, *SOURCES, *COMPUTED)
+    return platform
+
+
+@pytest.fixture(scope="module")
+def expected() -> Any:
+    return json.loads(Path(__file__).with_name("digests.json").read_text(encoding="utf-8"))
+
+
+def test_every_table_and_day_is_what_it_was(at_once: Platform, expected: Any) -> None:
+    assert digests(at_once) == expected
+
+
+def test_days_that_are_written_one_by_one_are_what_they_were(at_once: Platform, expected: Any, tmp_path: Path) -> None:
+    """Days whose windows begin before the first day, with it, and after it, on both sides of a month's end."""
+    platform = replace(at_once.copied(tmp_path / "copy"), more={"CALBACK_ROWS_AT_ONCE": "1"})
+    result = platform.build(SINGLE[0], SINGLE[-1], *SOURCES, *COMPUTED)
+    for name in DAILY:
+        written = materializations(result, name)
+        assert [found.partition for found in written] == [str(day) for day in SINGLE]
+        assert not any("written_at_once" in found.metadata for found in written)
     assert digests(platform) == expected
 
 

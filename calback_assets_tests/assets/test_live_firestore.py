@@ -20,7 +20,7 @@ def test_what_is_deleted_in_firestore_changes_no_past_day(firestore: Firestore, 
         firestore.store.put(f"meetingsCollection/of {user}", {"owner": user}, create_time=at)
     write_opens(platform.data, date(2024, 1, 3), [{"userId": "u1"}])
 
-    assert platform.run(FIRST, LAST).success
+    platform.build(FIRST, LAST)
     with platform.warehouse.session(read_only=True) as session:
         before = contents(session, DERIVED)
     (day,) = [row for row in platform.rows("daily_active_users") if row["event_date"] == date(2024, 1, 2)]
@@ -28,7 +28,7 @@ def test_what_is_deleted_in_firestore_changes_no_past_day(firestore: Firestore, 
 
     firestore.store.delete("userCollection/u2")
     firestore.store.delete("meetingsCollection/of u2")
-    assert platform.run(FIRST, LAST).success
+    platform.build(FIRST, LAST)
     with platform.warehouse.session(read_only=True) as session:
         assert contents(session, DERIVED) == before
     assert [row["deleted_at"] is None for row in platform.rows("raw_users")] == [True, False]

@@ -4,8 +4,9 @@ Only what several tests of whole worlds share belongs here; rows for a single qu
 """
 
 import json
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -20,14 +21,16 @@ from dagster import (
     JobDefinition,
 )
 
+from calback_assets.assets import SQL_ASSETS
 from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
-from calback_assets.settings import Settings
+from calback_assets.settings import SOURCES, Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets_tests.assets.given import Row
+from calback_assets_tests.warehouse.helpers import error_of
 
 with pytest.MonkeyPatch.context() as environment:
     # The module's last line builds the deployment of the environment, which must name a first day.
@@ -47,6 +50,7 @@ def write_opens(data: Path, day: date, rows: Iterable[Row]) -> None:
 
 
 PROJECT = "calback-test"
+SQL_BY_TABLE = {declared.table.name: declared for declared in SQL_ASSETS}
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,19 @@ class Platform:
 
     def run(self, first: date, last: date, *assets: str) -> ExecuteInProcessResult:
         """Materialize a range of days, all assets or those named, as one Dagster run; a failure is in the result."""
-        with DagsterInstance.ephemeral() as instance:
-            return self._job.execute_in_process(
-                instance=instance,
-                tags={RANGE_START_TAG: str(first), RANGE_END_TAG: str(last)},
-                asset_selection=[AssetKey(name) for name in assets] or None,
-                raise_on_error=False,
-            )
+        return _over(self._job, first, last, [AssetKey(name) for name in assets] or None)
+
+    def build(self, first: date, last: date, *tables: str) -> ExecuteInProcessResult:
+        """A run that must not fail, of all tables or those named, without the checks and pages that follow them."""
+        keys = {AssetKey(name) for name in tables or (*SOURCES, *SQL_BY_TABLE)}
+        result = _over(self._job.get_subset(asset_selection=keys, asset_check_selection=set()), first, last)
+        assert result.success, error_of(result)
+        return result
+
+    def copied(self, home: Path) -> "Platform":
+        """The same world with the same warehouse, in files of its own."""
+        shutil.copytree(self.home, home)
+        return replace(self, home=home)
 
     def check(self, table: str, *names: str, tags: Mapping[str, str] | None = None) -> ExecuteInProcessResult:
         """Run checks of a table by themselves, as Dagit's Checks tab does."""
@@ -113,6 +123,18 @@ class Platform:
             key = ", ".join(TABLES[table].key) or "ALL"
             rows: list[Row] = session.arrow(f"SELECT * FROM {SCHEMA}.{table} ORDER BY {key}").to_pylist()
             return rows
+
+
+def _over(
+    job: JobDefinition, first: date, last: date, assets: Sequence[AssetKey] | None = None
+) -> ExecuteInProcessResult:
+    with DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(
+            instance=instance,
+            tags={RANGE_START_TAG: str(first), RANGE_END_TAG: str(last)},
+            asset_selection=assets,
+            raise_on_error=False,
+        )
 
 
 def materializations(result: ExecuteInProcessResult, table: str) -> list[AssetMaterialization]:

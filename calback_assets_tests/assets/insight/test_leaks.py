@@ -20,7 +20,6 @@ from calback_assets.warehouse.io_manager import Calendar
 from calback_assets_tests.assets import oracle
 from calback_assets_tests.assets.given import PARAMETERS, Row, active, did, insert
 from calback_assets_tests.assets.worlds import Platform
-from calback_assets_tests.warehouse.helpers import error_of
 
 FIRST, LAST = date(2024, 1, 1), date(2024, 2, 14)
 OUTCOMES = ("outcome_active_days", "returned", "frequent")
@@ -36,8 +35,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """A sample of 45 days, built: nine days of people have a whole outcome window."""
     found = Platform(tmp_path_factory.mktemp("sample"), FIRST, LAST)
     write_sample(found.data, users=150, days=DAYS)
-    run = found.run(FIRST, LAST, *SOURCES, *NEEDED)
-    assert run.success, error_of(run)
+    found.build(FIRST, LAST, *SOURCES, *NEEDED)
     return found
 
 

@@ -25,6 +25,8 @@ from bqemulator.api import app
 from bqemulator.api.routes import upload
 from bqemulator.config import LogLevel, PersistenceMode, Settings
 from bqemulator.grpc_api import read_servicer
+from bqemulator.jobs import executor
+from bqemulator.scripting.ast import Script, SqlStmt
 from bqemulator.server import EmulatorServer
 from bqemulator.sql import parameters as query_parameters
 from bqemulator.sql.translator import SQLTranslator
@@ -88,6 +90,7 @@ def running_emulator() -> Iterator[Emulator]:
             patch.object(DuckDBEngine, "execute", _execute),
             patch.object(Dialect, "generator", _generator),
             patch.object(sqlglot, "parse_one", _parse_one),
+            patch.object(executor, "parse_script", _parse_script),
             patch.object(SQLTranslator, "_apply_first_matching_rule", _apply_first_matching_rule),
             # A thread for each look at a header.
             patch.object(fastapi.dependencies.utils, "run_in_threadpool", _run_here),
@@ -209,6 +212,21 @@ def _parse_one(sql: str, read: str | None = None, **options: Any) -> exp.Expr:
         return _parse_anew(sql, read=read, **options)
     tree = _parsed(sql, read)
     return tree if sys._getframe(1).f_code.co_name in _READERS else tree.copy()
+
+
+_parse_any_script = executor.parse_script
+_ONE_STATEMENT = re.compile(r"(?i:SELECT|WITH|INSERT|MERGE|UPDATE|DELETE)\b[^;]*\Z")
+
+
+def _parse_script(sql: str) -> Script:
+    """As the emulator does, which looks for scripts letter by letter in what is one statement at the first look."""
+    if not _ONE_STATEMENT.match(sql):
+        return _parse_any_script(sql)
+    try:
+        _parsed(sql, "bigquery")
+    except sqlglot.errors.SqlglotError:
+        return _parse_any_script(sql)
+    return Script((SqlStmt(sql.strip()),))
 
 
 _apply_any_rule = SQLTranslator._apply_first_matching_rule

@@ -9,7 +9,7 @@ import base64
 import re
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +17,7 @@ from typing import Any
 from unittest.mock import patch
 
 import duckdb
+import fastapi.dependencies.utils
 import grpc
 import pyarrow as pa
 import sqlglot
@@ -24,8 +25,11 @@ from bqemulator.api import app
 from bqemulator.api.routes import upload
 from bqemulator.config import LogLevel, PersistenceMode, Settings
 from bqemulator.grpc_api import read_servicer
+from bqemulator.jobs import executor
+from bqemulator.scripting.ast import Script, SqlStmt
 from bqemulator.server import EmulatorServer
 from bqemulator.sql import parameters as query_parameters
+from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.streaming import read_session
 from bqemulator.versioning.snapshots import SnapshotManager
@@ -86,6 +90,10 @@ def running_emulator() -> Iterator[Emulator]:
             patch.object(DuckDBEngine, "execute", _execute),
             patch.object(Dialect, "generator", _generator),
             patch.object(sqlglot, "parse_one", _parse_one),
+            patch.object(executor, "parse_script", _parse_script),
+            patch.object(SQLTranslator, "_apply_first_matching_rule", _apply_first_matching_rule),
+            # A thread for each look at a header.
+            patch.object(fastapi.dependencies.utils, "run_in_threadpool", _run_here),
             # What nobody reads, a task of its own for each request and each of them.
             patch.multiple(
                 app, MetricsMiddleware=_left_out, AccessLogMiddleware=_left_out, CorrelationIdMiddleware=_left_out
@@ -204,6 +212,59 @@ def _parse_one(sql: str, read: str | None = None, **options: Any) -> exp.Expr:
         return _parse_anew(sql, read=read, **options)
     tree = _parsed(sql, read)
     return tree if sys._getframe(1).f_code.co_name in _READERS else tree.copy()
+
+
+_parse_any_script = executor.parse_script
+_ONE_STATEMENT = re.compile(r"(?i:SELECT|WITH|INSERT|MERGE|UPDATE|DELETE)\b[^;]*\Z")
+
+
+def _parse_script(sql: str) -> Script:
+    """As the emulator does, which looks for scripts letter by letter in what is one statement at the first look."""
+    if not _ONE_STATEMENT.match(sql):
+        return _parse_any_script(sql)
+    try:
+        _parsed(sql, "bigquery")
+    except sqlglot.errors.SqlglotError:
+        return _parse_any_script(sql)
+    return Script((SqlStmt(sql.strip()),))
+
+
+_apply_any_rule = SQLTranslator._apply_first_matching_rule
+# What most of a tree consists of. The emulator's rules are about calls, casts, types and arithmetic.
+_WITHOUT_RULES = frozenset(
+    {
+        exp.Alias,
+        exp.And,
+        exp.Column,
+        exp.ColumnDef,
+        exp.EQ,
+        exp.From,
+        exp.GT,
+        exp.GTE,
+        exp.Identifier,
+        exp.Join,
+        exp.LT,
+        exp.LTE,
+        exp.Literal,
+        exp.Null,
+        exp.Or,
+        exp.Ordered,
+        exp.Paren,
+        exp.Select,
+        exp.Table,
+        exp.TableAlias,
+        exp.Where,
+    }
+)
+
+
+def _apply_first_matching_rule(translator: SQLTranslator, node: exp.Expr, tree: exp.Expr) -> bool:
+    """As the emulator does, which asks each of its ninety rules about each name and number."""
+    return type(node) not in _WITHOUT_RULES and _apply_any_rule(translator, node, tree)
+
+
+async def _run_here(function: Callable[..., Any], *given: Any, **options: Any) -> Any:
+    return function(*given, **options)
 
 
 _made_anew = Dialect.generator

@@ -60,7 +60,7 @@ _KINDS = {
 def local(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """The sample, and every table as DuckDB makes it."""
     platform = Platform(tmp_path_factory.mktemp("sample"), FIRST, LAST)
-    write_sample(platform.data, users=400, days=DAYS)
+    write_sample(platform.data, users=100, days=DAYS)
     assert platform.run(FIRST, LAST).success
     return platform
 
@@ -69,6 +69,12 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Platform:
 def statements() -> list[str]:
     """Every statement that the run has sent, once `warehouse` is there."""
     return []
+
+
+@pytest.fixture(scope="module")
+def trees(warehouse: Client, statements: list[str]) -> dict[str, exp.Expression]:  # noqa: ARG001 - it sends them
+    """What the statements say, by their texts."""
+    return {sql: sqlglot.parse_one(sql, read="bigquery") for sql in statements}
 
 
 def recording(send: Callable[..., Any], sent: list[str]) -> Callable[..., Any]:
@@ -259,27 +265,24 @@ def test_sources_apart_end_in_the_same_raw_tables_of_bigquery(
         assert comparable(rows, TABLES[name]) == comparable(stored(warehouse, TABLES[name]), TABLES[name])
 
 
-@pytest.mark.usefixtures("warehouse")
 def test_every_scan_of_a_daily_table_has_a_constant_range_no_wider_than_its_readers_reach(
-    statements: list[str],
+    trees: dict[str, exp.Expression],
 ) -> None:
     widest = {name: max(widths) for name, widths in reaches().items()}
     scanned = set()
-    for sql in statements:
-        for name, days in scans(sqlglot.parse_one(sql, read="bigquery")):
+    for sql, tree in trees.items():
+        for name, days in scans(tree):
             assert days is not None, f"{name} is read without a constant range: {sql}"
             assert days <= widest[name], f"{days} days of {name}: {sql}"
             scanned.add(name)
     assert scanned == {table.name for table in BUILT if table.is_partitioned}
 
 
-@pytest.mark.usefixtures("warehouse")
 def test_each_daily_table_is_changed_by_one_statement_of_all_days_and_of_no_other(
-    statements: list[str],
+    statements: list[str], trees: dict[str, exp.Expression]
 ) -> None:
     changed = Counter[str]()
-    for sql in statements:
-        tree = sqlglot.parse_one(sql, read="bigquery")
+    for tree in (trees[sql] for sql in statements):
         assert not isinstance(tree, exp.Update | exp.Delete | exp.Command)
         if isinstance(tree, exp.Insert):
             assert tree.this.this.name in {"partition_ledger", "pseudonym_key"}
@@ -290,10 +293,8 @@ def test_each_daily_table_is_changed_by_one_statement_of_all_days_and_of_no_othe
     assert changed == {table.name: 1 for table in BUILT if table.is_partitioned}
 
 
-@pytest.mark.usefixtures("warehouse")
-def test_no_statement_uses_what_bigquery_rejects(statements: list[str]) -> None:
-    for sql in statements:
-        tree = sqlglot.parse_one(sql, read="bigquery")
+def test_no_statement_uses_what_bigquery_rejects(trees: dict[str, exp.Expression]) -> None:
+    for sql, tree in trees.items():
         assert not any(window.find(exp.Distinct) for window in tree.find_all(exp.Window)), sql
         assert not any(cast.to.is_type("json") for cast in tree.find_all(exp.Cast)), sql
         assert "$" not in sql.replace("'", "").split("WHERE")[0].split("SELECT")[0], sql

@@ -1,12 +1,17 @@
 """What a file source hands to the warehouse: a query over files, and how to explain its failure.
 
-Only the hand-over belongs here; which files are read, and how, stands in the module of each source.
+The hand-over belongs here, and the engine with which a source looks into files before it; which files are read, and
+how, stands in the module of each source.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import TypeAlias
+
+import duckdb
 
 from calback_assets.errors import SourceError
 
@@ -28,3 +33,14 @@ class FileQuery:
     """
     facts: Mapping[date, Facts]
     """Of each day."""
+
+
+def engine() -> duckdb.DuckDBPyConnection:
+    """A connection that looks into files, and keeps nothing."""
+    return _database(os.getpid()).cursor()
+
+
+@cache
+def _database(_process: int) -> duckdb.DuckDBPyConnection:
+    """One for a process, since to open one takes longer than a small file; and none that was forked with it."""
+    return duckdb.connect(config={"enable_external_file_cache": False})

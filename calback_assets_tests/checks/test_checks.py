@@ -307,7 +307,7 @@ ANY_TABLES = some.fixed_dictionaries(
 )
 
 
-@settings(derandomize=True, database=None, deadline=None, max_examples=25, phases=[Phase.generate])
+@settings(derandomize=True, database=None, deadline=None, max_examples=12, phases=[Phase.generate])
 @given(ANY_TABLES)
 def test_a_check_of_several_days_at_once_finds_what_it_finds_day_by_day(tables: Tables) -> None:
     with warehouse(tables) as session, pytest.MonkeyPatch.context() as patch:

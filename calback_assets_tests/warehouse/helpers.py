@@ -1,6 +1,7 @@
-"""What the warehouse's tests share: small assets named like real tables, written through Dagster.
+"""What the warehouse's tests share: small assets named like real tables, written as Dagster writes them.
 
-Data in every shape that an asset may return, a run, and what the run and the warehouse say afterwards.
+Data in every shape that an asset may return, a write, and what it and the warehouse say afterwards. A write is a whole
+run, or what a run hands to the I/O manager and nothing else of it, which takes half the time.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -10,6 +11,7 @@ from datetime import date, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
@@ -17,15 +19,21 @@ import pyarrow as pa
 import pytest
 from dagster import (
     AssetIn,
+    AssetKey,
     AssetMaterialization,
     AssetsDefinition,
     BackfillPolicy,
     DagsterInstance,
     ExecuteInProcessResult,
+    OutputContext,
+    PartitionKeyRange,
     asset,
+    get_dagster_logger,
     materialize,
 )
+from dagster._core.definitions.scoped_resources_builder import Resources
 
+from calback_assets.errors import CalbackError
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import DEVELOPMENT_KEY
 from calback_assets.tables import Table
@@ -238,6 +246,65 @@ def run(
     )
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a write came to that had no run around it."""
+
+    materializations: Sequence[AssetMaterialization]
+    error: CalbackError | None = None
+
+    @property
+    def success(self) -> bool:
+        return self.error is None
+
+
+class _Output(OutputContext):
+    """An asset's output, outside of a run; it keeps what is said of each day of a range, as the step of a run does."""
+
+    def __init__(self, table: Table, days: Sequence[date]) -> None:
+        partitions = daily_partitions(FIRST, None, SEOUL) if table.is_partitioned else None
+        subset = None
+        if partitions and days:
+            keys = PartitionKeyRange(str(days[0]), str(days[-1]))
+            subset = partitions.empty_subset().with_partition_key_range(partitions, keys)
+        super().__init__(
+            run_id=str(uuid4()),
+            asset_key=AssetKey(table.name),
+            asset_partitions_def=partitions,
+            asset_partitions_subset=subset,
+            log_manager=get_dagster_logger(),
+            resources=Resources(),  # Else Dagster makes an instance for it.
+        )
+        self._days = days
+        self._of_days: dict[str, Mapping[str, Any]] = {}
+
+    @property
+    def step_context(self) -> "_Output":  # type: ignore[override]
+        return self
+
+    def add_asset_metadata(self, metadata: Mapping[str, Any], partition_key: str) -> None:
+        self._of_days[partition_key] = metadata
+
+    def materializations(self) -> list[AssetMaterialization]:
+        """The events that Dagster would record."""
+        own = self.consume_logged_metadata()
+        asked = {str(day): self._of_days.get(str(day), own) for day in self._days} or {None: own}
+        return [
+            *(event for event in self.get_logged_events() if isinstance(event, AssetMaterialization)),
+            *(AssetMaterialization(self.asset_key, partition=key, metadata=said) for key, said in asked.items()),
+        ]
+
+
+def hand(table: Table, output: object, io_manager: WarehouseIOManager, days: Sequence[date] = ()) -> Written:
+    """Hand an asset's output to the I/O manager as a run does: no day, one, or all from the first to the last."""
+    context = _Output(table, days)
+    try:
+        io_manager.handle_output(context, output)
+    except CalbackError as error:
+        return Written([], error)
+    return Written(context.materializations())
+
+
 @dataclass
 class Desk:
     """A warehouse and an instance, and one call that writes rows as an asset would."""
@@ -246,12 +313,14 @@ class Desk:
     instance: DagsterInstance
     folder: Path
 
-    def write(
-        self, table: Table, rows: Sequence[Row], shape: Shape = FRAME, days: Sequence[date] = (DAY,)
-    ) -> ExecuteInProcessResult:
+    def write(self, table: Table, rows: Sequence[Row], shape: Shape = FRAME, days: Sequence[date] = (DAY,)) -> Written:
         return self.give(table, shape.output(rows, table, days, self.folder), days)
 
-    def give(self, table: Table, output: object, days: Sequence[date] = (DAY,)) -> ExecuteInProcessResult:
+    def give(self, table: Table, output: object, days: Sequence[date] = (DAY,)) -> Written:
+        return hand(table, output, self.warehouse.io_manager(), days if table.is_partitioned else ())
+
+    def run(self, table: Table, output: object, days: Sequence[date] = (DAY,)) -> ExecuteInProcessResult:
+        """The same in a run of Dagster's."""
         return run(
             asset_of(table, lambda: output),
             self.warehouse.io_manager(),
@@ -285,8 +354,11 @@ def rows_of_reader(desk: Desk, annotation: type | None, columns: Sequence[str] |
     return received[0]
 
 
-def error_of(result: ExecuteInProcessResult) -> str:
+def error_of(result: ExecuteInProcessResult | Written) -> str:
     """The message of our own error, as Dagster recorded it, with its class in front."""
+    if isinstance(result, Written):
+        assert result.error is not None
+        return f"{type(result.error).__name__}: {result.error}"
     (failure,) = [event for event in result.all_events if event.is_step_failure]
     error = failure.step_failure_data.error
     while error is not None and error.cause is not None:
@@ -295,17 +367,20 @@ def error_of(result: ExecuteInProcessResult) -> str:
     return error.message.strip().removeprefix("calback_assets.errors.")
 
 
-def materialization(result: ExecuteInProcessResult, day: date | None = None) -> AssetMaterialization:
+def materializations(result: ExecuteInProcessResult | Written) -> Sequence[AssetMaterialization]:
+    """What was told of what was written, event by event."""
+    if isinstance(result, Written):
+        return result.materializations
+    return [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+
+
+def materialization(result: ExecuteInProcessResult | Written, day: date | None = None) -> AssetMaterialization:
     """The one materialization of a run, or that of the day."""
-    (found,) = [
-        event.step_materialization_data.materialization
-        for event in result.get_asset_materialization_events()
-        if day is None or event.step_materialization_data.materialization.partition == str(day)
-    ]
+    (found,) = [said for said in materializations(result) if day is None or said.partition == str(day)]
     return found
 
 
-def metadata(result: ExecuteInProcessResult, day: date | None = None) -> dict[str, Any]:
+def metadata(result: ExecuteInProcessResult | Written, day: date | None = None) -> dict[str, Any]:
     """The plain values of a materialization's metadata."""
     return {name: value.value for name, value in materialization(result, day).metadata.items()}
 

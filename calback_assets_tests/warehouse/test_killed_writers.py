@@ -28,7 +28,8 @@ from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.forked import fork_server
 
-TIMES = 20
+TIMES, FEW = 20, 4
+"""Where the moment is drawn, and where a writer dies at the same statement each time."""
 STRETCH, OTHER_DAY = Stretch(date(2024, 1, 10), date(2024, 1, 12)), date(2024, 1, 13)
 # A window beyond the day makes the write take fingerprints and mark what it made stale.
 DEPENDENTS = {USER_DAILY_ACTIVITY.name: [(DAILY_ACTIVE_USERS.name, trailing(31)), ("nobody", SAME_DAY)]}
@@ -258,7 +259,7 @@ def both(rows: int) -> pytest.MarkDecorator:
 )
 def test_a_writer_killed_before_a_statement_leaves_all_old(victim: Victim, stage: str) -> None:
     """Just after a statement is just before the next: the file does not change between them."""
-    for _ in range(TIMES):
+    for _ in range(FEW):
         assert victim.attempt(stage, "before") == -signal.SIGKILL
         victim.keep_old()
     victim.check()
@@ -266,7 +267,7 @@ def test_a_writer_killed_before_a_statement_leaves_all_old(victim: Victim, stage
 
 @both(SMALL)
 def test_a_writer_killed_just_after_its_commit_leaves_all_new(victim: Victim) -> None:
-    for _ in range(TIMES):
+    for _ in range(FEW):
         assert victim.attempt("COMMIT", "after") == -signal.SIGKILL
         victim.keep_new()
     victim.check()

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
 from itertools import islice
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from calback_assets.sources.access_log.log import DEFAULT_FIELDS, Fields, FoundL
 from calback_assets.sources.coercion import identifier
 from calback_assets.sources.data_folder import entries, named, refuse_two, size, sound_entries
 from calback_assets.sources.explain import explanation
-from calback_assets.sources.file_query import Facts, FileQuery
+from calback_assets.sources.file_query import Facts, FileQuery, engine
 from calback_assets.sources.json_lines import file_error
 from calback_assets.tables.contract import EVENT_DATE
 from calback_assets.tables.raw import RAW_ACCESS_LOG
@@ -236,10 +235,6 @@ class _Reader:
         self.tolerated = tolerated
         self._max_line_bytes = max_line_bytes
 
-    @cached_property
-    def _engine(self) -> duckdb.DuckDBPyConnection:
-        return duckdb.connect()
-
     def groups(self, days: Mapping[Path, date | None]) -> list[_Group]:
         """The files, each with the day of its folder, by their form, without those that are empty."""
         of_form: dict[Form, list[Path]] = {}
@@ -294,7 +289,7 @@ class _Reader:
         by_name = {str(path): path for path in paths}
         found: dict[Path, dict[date | None, _Tally]] = {path: {} for path in paths}
         counts = f"SELECT {PLACE}, {EVENT_DATE}, count(*), count({PROBLEM}) FROM ({sql}) GROUP BY ALL"
-        for name, of_day, lines, bad in self._engine.cursor().execute(counts).fetchall():
+        for name, of_day, lines, bad in engine().execute(counts).fetchall():
             found[by_name[name]][of_day] = _Tally(lines, bad)
         return found
 
@@ -302,7 +297,7 @@ class _Reader:
         """The bad lines of a file that tell a day, or none."""
         for group in self.groups({path: folder_day}):
             is_asked = f"{EVENT_DATE} IS NULL" + (f" OR {EVENT_DATE} = DATE '{day}'" if day else "")
-            found = self._engine.cursor().execute(
+            found = engine().execute(
                 f"SELECT row, {PROBLEM} FROM (SELECT row_number() OVER () AS row, * FROM ({group.sql})) "
                 f"WHERE {PROBLEM} IS NOT NULL AND ({is_asked}) ORDER BY row LIMIT {_SHOWN}"
             )

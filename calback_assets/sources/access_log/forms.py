@@ -30,6 +30,7 @@ from calback_assets.sources.coercion import (
     stored_type,
 )
 from calback_assets.sources.data_folder import pattern
+from calback_assets.sources.file_query import engine
 from calback_assets.sources.json_lines import (
     LineProblem,
     file_error,
@@ -343,8 +344,10 @@ def _csv_columns(path: Path, fields: Fields) -> tuple[tuple[str, str], ...]:
 
 def _parquet_columns(path: Path, fields: Fields) -> tuple[tuple[str, str], ...]:
     try:
-        with duckdb.connect() as engine:
-            relation = engine.sql(f"SELECT * FROM read_parquet({literal(pattern(path))}, hive_partitioning = false)")
+        with engine() as connection:
+            relation = connection.sql(
+                f"SELECT * FROM read_parquet({literal(pattern(path))}, hive_partitioning = false)"
+            )
             columns = dict(zip(relation.columns, relation.types, strict=True))
     except duckdb.Error:
         raise file_error(path, "not a complete Parquet file") from None

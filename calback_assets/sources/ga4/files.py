@@ -7,7 +7,7 @@ nor what the events mean.
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias
 from weakref import WeakValueDictionary
@@ -29,7 +29,7 @@ from calback_assets.sources.coercion import (
 from calback_assets.sources.copies import Copy
 from calback_assets.sources.data_folder import named, pattern, refuse_two, size, sound_entries
 from calback_assets.sources.explain import explanation
-from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.file_query import FileQuery, engine
 from calback_assets.sources.ga4.avro import avro_lines, avro_objects, record_error
 from calback_assets.sources.ga4.columns import is_missing, no_rows, select, wanted
 from calback_assets.sources.ga4.export import (
@@ -178,11 +178,6 @@ class FoundFiles(FoundExport[Files]):
             },
         )
 
-    @cached_property
-    def _engine(self) -> duckdb.DuckDBPyConnection:
-        """Reads the footers of Parquet files; kept, as opening it takes longer than everything else here."""
-        return duckdb.connect()
-
     def _copy(self, path: Path) -> Copy | None:
         """What DuckDB reads in the file's place; None where it reads the file."""
         copy = self._copies.get(path)
@@ -198,7 +193,7 @@ class FoundFiles(FoundExport[Files]):
         is_final = part.table.is_final(self._now().astimezone(self._zone).date())
         selects = []
         if _is_parquet(files[0]):
-            scans = _parquet_scans(self._engine, files, _modified(files))
+            scans = _parquet_scans(files, _modified(files))
         else:
             read = tuple(copies[path].path if path in copies else path for path in files)
             longest = _longest_line(read, _modified(read), self._max_line_bytes)
@@ -285,22 +280,20 @@ def _list(files: Sequence[Path]) -> str:
 
 
 @lru_cache(maxsize=8)  # A day, the one before it and the one after it read the same files.
-def _parquet_scans(
-    engine: duckdb.DuckDBPyConnection, files: Files, _modified_ns: tuple[int, ...]
-) -> list[tuple[Path, Mapping[str, DuckDBPyType], str]]:
+def _parquet_scans(files: Files, _modified_ns: tuple[int, ...]) -> list[tuple[Path, Mapping[str, DuckDBPyType], str]]:
     """A scan for all files that have the same columns, with these and the first file.
 
     Raises:
         SourceError: not a whole Parquet file, or one without what every event has.
     """
     alike: dict[tuple[tuple[str, str], ...], list[Path]] = {}
-    columns = {path: _parquet_columns(engine, path) for path in files}
+    columns = {path: _parquet_columns(path) for path in files}
     for path in files:
         alike.setdefault(tuple((name, str(type_)) for name, type_ in columns[path].items()), []).append(path)
     return [(paths[0], columns[paths[0]], f"read_parquet({_list(paths)})") for paths in alike.values()]
 
 
-def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[str, DuckDBPyType]:
+def _parquet_columns(path: Path) -> Mapping[str, DuckDBPyType]:
     """The file's columns, from its footer alone.
 
     Raises:
@@ -308,12 +301,12 @@ def _parquet_columns(engine: duckdb.DuckDBPyConnection, path: Path) -> Mapping[s
     """
     file = literal(pattern(path))
     try:
-        reader = engine.cursor()
-        relation = reader.sql(f"SELECT * FROM read_parquet({file})")
-        columns = dict(zip(relation.columns, relation.types, strict=True))
-        nulls = reader.execute(
-            f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{TIMESTAMP}'"
-        ).fetchone()
+        with engine() as reader:
+            relation = reader.sql(f"SELECT * FROM read_parquet({file})")
+            columns = dict(zip(relation.columns, relation.types, strict=True))
+            nulls = reader.execute(
+                f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{TIMESTAMP}'"
+            ).fetchone()
     except duckdb.Error:
         raise file_error(path, "not a complete Parquet file") from None
     missing = [name for name in REQUIRED if name not in columns]

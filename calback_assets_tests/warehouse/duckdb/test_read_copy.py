@@ -5,6 +5,7 @@ Real files and real processes; those come from a fork server that has imported e
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -63,15 +64,25 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "warehouse.duckdb"
 
 
+@pytest.fixture(scope="module")
+def large_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a warehouse with a copy and the one before, and ten days in it; nobody writes there."""
+    path = tmp_path_factory.mktemp("large") / "warehouse.duckdb"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(read_copy, "SMALL_BYTES", 0)
+        warehouse = DuckDBWarehouse(path)
+        with warehouse.kept_open(), warehouse.session() as session:
+            for age in range(10):
+                write(session, 0, DAY + timedelta(days=age), MANY)
+        run(path, 1)
+    return path.parent
+
+
 @pytest.fixture
-def large(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A warehouse that is copied by its days, with a copy and the one before, and ten days in it."""
+def large(path: Path, large_files: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same for a test to write, copied by its days."""
     monkeypatch.setattr(read_copy, "SMALL_BYTES", 0)
-    warehouse = DuckDBWarehouse(path)
-    with warehouse.kept_open(), warehouse.session() as session:
-        for age in range(10):
-            write(session, 0, DAY + timedelta(days=age), MANY)
-    run(path, 1)
+    shutil.copytree(large_files, path.parent, dirs_exist_ok=True)
     return path
 
 

@@ -1,7 +1,7 @@
 """Every request of a write fails once, in every way: the partition is all old or all new, and never twice.
 
-The answer that is lost, which alone leaves something behind, is lost at every request of a materialization; the other
-ways meet the requests of the warehouse's session, among which are all kinds that a materialization sends.
+The answer is lost at every request that the I/O manager sends; the other ways meet the requests of the warehouse's
+session, among which are all kinds that the I/O manager sends.
 """
 
 from collections.abc import Callable, Iterator

@@ -4,6 +4,7 @@ Other fixtures live beside the tests that use them. The guard sees the sockets o
 process that Python opens, not those of a child process or of gRPC's own C core.
 """
 
+import gc
 import ipaddress
 import os
 import socket
@@ -12,6 +13,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from xdist.remote import Producer
 
 from calback_assets_tests.turns import Scheduling, longest_first
@@ -52,10 +55,24 @@ def pytest_configure(config: pytest.Config) -> None:
     # Whatever the machine says: each worker, and each of a hundred commands, would compile every module anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    _read_migrations_once()
     if not _is_gcp(config):
         # Google's library reads it once, when it is imported, and would look for a metadata server.
         os.environ["NO_GCE_CHECK"] = "true"
         sys.addaudithook(_refuse_the_network)
+
+
+def _read_migrations_once() -> None:
+    """Let Alembic keep what it has read: for each instance of hundreds Dagster has it read all of its migrations."""
+    read, known = ScriptDirectory.from_config, dict[str | None, ScriptDirectory]()
+
+    def from_config(config: Config) -> ScriptDirectory:
+        location = config.get_main_option("script_location")
+        if location not in known:
+            known[location] = read(config)
+        return known[location]
+
+    ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
 
 
 def _is_gcp(config: pytest.Config) -> bool:
@@ -70,6 +87,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Schedul
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest begin."""
     items[:] = longest_first(items)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """No finalizer of what other tests have left runs while a parser is at the end of its stack, and fails there."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

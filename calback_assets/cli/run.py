@@ -40,7 +40,7 @@ from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
-from calback_assets.warehouse.duckdb.warehouse import break_off
+from calback_assets.warehouse.duckdb.warehouse import break_off, share_done
 from calback_assets.warehouse.intake import arrived, not_arrived
 from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, progress
 
@@ -167,6 +167,9 @@ class _Counter(logging.Handler):
         if "table" not in record.__dict__:
             self.bar.note(record.getMessage())
             return
+        if "begun" in record.__dict__:
+            self.bar.begin(record.__dict__["begun"])
+            return
         table, day = record.__dict__["table"], record.__dict__["day"]
         if (table, day) in self.expected:
             self.expected.remove((table, day))
@@ -190,7 +193,7 @@ class _Counter(logging.Handler):
 def _counted(counter: _Counter, first: date, last: date) -> Iterator[None]:
     """A bar over what is expected."""
     level = progress.level
-    with bar(DAILY_JOB_NAME, len(counter.expected)) as counter.bar:
+    with bar(DAILY_JOB_NAME, len(counter.expected), share_done) as counter.bar:
         progress.setLevel(logging.INFO)
         progress.addHandler(counter)
         try:

@@ -84,6 +84,11 @@ def refuse_too_few(table: Table, demanded: Mapping[date, Least], row_counts: Map
             )
 
 
+def begun(table: Table, stretch: Stretch) -> None:
+    """Record that a table's days are computed, all at once; each is told of when they are written."""
+    progress.info("%s: %s begun", table.name, stretch, extra={"table": table.name, "begun": len(stretch.days)})
+
+
 def told(table: Table, row_counts: Mapping[date, int]) -> None:
     """Record what was written of a table's days."""
     for day, row_count in row_counts.items():

@@ -61,7 +61,7 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Platform:
     """The sample, and every table as DuckDB makes it."""
     platform = Platform(tmp_path_factory.mktemp("sample"), FIRST, LAST)
     write_sample(platform.data, users=100, days=DAYS)
-    assert platform.run(FIRST, LAST).success
+    platform.build(FIRST, LAST)
     return platform
 
 

@@ -24,7 +24,7 @@ FIRST, LAST = date(2024, 1, 1), date(2024, 1, 3)
 def world(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterator[World]:
     local = Platform(tmp_path_factory.mktemp("files"), FIRST, LAST)
     write_sample(local.data, users=40, days=3)
-    assert local.run(FIRST, LAST, *SOURCES).success
+    local.build(FIRST, LAST, *SOURCES)
     with beside_bigquery(local, emulator, "files-into-bigquery") as made:
         assert made.run(*SOURCES).success
         yield made

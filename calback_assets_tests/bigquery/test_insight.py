@@ -37,8 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Itera
     """A sample, every table of it in DuckDB, and in BigQuery the insight and what it is made of."""
     local = Platform(tmp_path_factory.mktemp("sample"), FIRST, LAST)
     write_sample(local.data, users=40, days=46)
-    made = local.run(FIRST, LAST)
-    assert made.success, error_of(made)
+    local.build(FIRST, LAST)
     with beside_bigquery(local, emulator, "insight") as both:
         resource = EmulatedBigQuery(project=both.client.project, location=LOCATION)
         for name in READ:

@@ -65,6 +65,7 @@ def test_an_object_over_several_readings_is_whole(tmp_path: Path, length: int) -
 DAMAGED = "Correct or remove the line, or export the file again."
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("text", "problem"),
     [

@@ -37,6 +37,7 @@ from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
     Written,
+    begun,
     never_written,
     progress,
     refuse_too_few,
@@ -270,6 +271,7 @@ class DuckDBSession(Session):
                 before = self._digests(table, these) if is_watched_here else {}
                 rippled = [row[0] for row in self.execute(statement.ripple)] if statement.ripple else []
                 self.execute(f"DELETE FROM {SCHEMA}.{table.name} WHERE {these}")
+                begun(table, stretch)
                 self._insert(table, guarded)
                 after = self._digests(table, these)
                 row_counts = {day: after[day].rows if day in after else 0 for day in stretch.days}

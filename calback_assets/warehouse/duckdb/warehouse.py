@@ -60,6 +60,14 @@ def break_off() -> None:
         connection.interrupt()
 
 
+def share_done() -> float:
+    """How much of the statement that runs in this process is done, from 0 to 1, asked from another thread than its."""
+    try:
+        return max([0.0, *(connection.query_progress() for connection in list(_in_use))]) / 100
+    except duckdb.Error:  # One was closed meanwhile.
+        return 0.0
+
+
 class DuckDBWarehouse(Warehouse):
     """A DuckDB file with the tables in schema `calback`."""
 
@@ -167,7 +175,7 @@ class DuckDBWarehouse(Warehouse):
                 connection.execute(
                     "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
-                    "SET enable_progress_bar = false"
+                    "SET enable_progress_bar = true; SET enable_progress_bar_print = false"  # See `share_done`.
                 )
                 yield connection
         finally:

@@ -304,6 +304,7 @@ def test_a_file_that_mixes_forms_is_refused_with_the_line(tmp_path: Path, form: 
     )
 
 
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -744,6 +744,7 @@ def test_a_path_with_a_quote_and_pattern_characters_is_only_a_path(tmp_path: Pat
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "jsonl.gz"])
+@pytest.mark.usefixtures("no_collection")
 @pytest.mark.parametrize(
     ("line", "problem"),
     [

@@ -3,9 +3,11 @@
 What holds for every warehouse is in `test_write_contract`.
 """
 
+import logging
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,8 +24,8 @@ from calback_assets.tables import Column, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb.session import DuckDBSession
-from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
-from calback_assets.warehouse.warehouse import Statement
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse, share_done
+from calback_assets.warehouse.warehouse import Statement, progress
 from calback_assets_tests.warehouse.helpers import DAY
 
 OPEN = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -434,3 +436,34 @@ def test_a_checkpoint_merges_small_days_and_does_not_write_large_ones_anew(
             "WHERE column_name = 'number' AND segment_type != 'VALIDITY' GROUP BY row_group_id ORDER BY row_group_id"
         ).fetchall()
     assert [int(count) for (count,) in stored] == groups
+
+
+def test_while_a_stretch_is_computed_it_can_be_seen_how_far_it_has_come(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, progress.name)
+    first, second = days_after(0, 1)
+    days = f"(VALUES (DATE '{first}'), (DATE '{second}')) AS days(event_date)"
+    slow = Statement(f"SELECT event_date, range AS number FROM range(3_000_000), {days}")
+    shares, is_over = list[float](), threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(0.01):
+            shares.append(share_done())
+
+    with DuckDBWarehouse(path).session() as session:
+        session.ensure(THINGS)
+        assert share_done() == 0
+        watching = threading.Thread(target=watch)
+        watching.start()
+        try:
+            session.replace_days(THINGS, Stretch(first, second), slow, "run")
+        finally:
+            is_over.set()
+            watching.join()
+
+    assert any(0 < share < 1 for share in shares)
+    assert share_done() == 0
+    begun, *told = [vars(record) for record in caplog.records]
+    assert begun["begun"] == 2
+    assert [record["day"] for record in told] == [first, second]

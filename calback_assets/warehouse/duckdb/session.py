@@ -50,6 +50,12 @@ _ROW_GROUP_ROWS = 122_880
 _SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
+_MOST_MEMORY_BYTES = 6_000_000_000
+BOUND_MEMORY = (
+    "RESET memory_limit; SET memory_limit = (least(parse_formatted_bytes(current_setting('memory_limit')), "
+    f"{_MOST_MEMORY_BYTES}) // 1_000_000) || 'MB'"
+)
+"""What needs more, as a day of a hundred million events does, DuckDB lays beside the file, and is no slower for it."""
 _FOREIGN_DAY = "calback: foreign day"
 _BATCH_ROWS = 32_768
 
@@ -120,7 +126,7 @@ class DuckDBSession(Session):
         self._unsettled_rows = 0
         with suppress(duckdb.OutOfMemoryException):  # More is in use: what could be freed has been.
             self.execute(f"SET memory_limit = '{_IDLE_MEMORY}'")
-        self.execute("RESET memory_limit")
+        self.execute(BOUND_MEMORY)
 
     def _fit_checkpoints(self) -> None:
         """Leave large days in the row groups that they were written in: to merge those is to write the table anew."""

@@ -30,7 +30,7 @@ from calback_assets.warehouse.duckdb.files import copy as copy_file
 from calback_assets.warehouse.duckdb.ledger import LEDGER
 from calback_assets.warehouse.duckdb.read_copy import ReadCopy
 from calback_assets.warehouse.duckdb.rewriting import Rewriting
-from calback_assets.warehouse.duckdb.session import DAYS_AT_ONCE, DuckDBSession
+from calback_assets.warehouse.duckdb.session import BOUND_MEMORY, DAYS_AT_ONCE, DuckDBSession
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets.warehouse.googlesql.model import SCHEMA
 from calback_assets.warehouse.ledger import Dependents
@@ -175,7 +175,8 @@ class DuckDBWarehouse(Warehouse):
                 connection.execute(
                     "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
-                    "SET enable_progress_bar = true; SET enable_progress_bar_print = false"  # See `share_done`.
+                    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; "  # See `share_done`.
+                    + BOUND_MEMORY
                 )
                 yield connection
         finally:

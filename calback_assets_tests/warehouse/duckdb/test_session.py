@@ -402,6 +402,15 @@ def test_settling_leaves_every_row_and_the_limit_as_they_were(path: Path) -> Non
         assert session.execute("SELECT current_setting('memory_limit')") == limit
 
 
+def test_a_session_takes_six_gigabytes_of_memory_at_most(path: Path) -> None:
+    with duckdb.connect() as without_bound:
+        ((usual,),) = without_bound.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
+    with DuckDBWarehouse(path).session() as session:
+        ((limit,),) = session.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))")
+
+    assert limit == pytest.approx(min(usual, 6_000_000_000), rel=0.02)
+
+
 def test_the_rows_of_a_stretch_are_stored_day_by_day_in_whatever_order_they_are_found(path: Path) -> None:
     first, second = days_after(0, 1)
     found = f"(DATE '{second}', 1), (DATE '{first}', 2), (DATE '{second}', 3), (DATE '{first}', 4)"

@@ -3,6 +3,7 @@
 What several questions need to run ours belongs here.
 """
 
+import gc
 import os
 import shutil
 from datetime import date
@@ -80,6 +81,7 @@ def daily_job(
     )
     job = definitions.resolve_job_def(DAILY_JOB_NAME)
     records = instance(Path(folder))
+    gc.freeze()  # As `calback run` does.
 
     def work() -> None:
         assets = [AssetKey(name) for name in selected.split(",")]

@@ -4,6 +4,7 @@ Commands, options, help and the form of errors belong here; what a command does 
 imported only when it runs, because Dagster takes seconds to import and `--help` must not.
 """
 
+import gc
 import traceback
 from datetime import date, datetime
 from pathlib import Path
@@ -28,6 +29,7 @@ from calback_assets.tables import TABLES, Table
 
 _DEBUG = "calback.debug"
 _MOST_ROWS = 1_000_000_000
+_NEW_BEFORE_COLLECTION = 20_000
 _REPORT = "see the traceback with --debug, and report it"
 
 
@@ -37,6 +39,8 @@ class _Commands(click.Group):
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run as a process, whose signals are the command's."""
         endings.listen()
+        # What a start imports stays, and a thousand collections would look for garbage in it: a twelfth of the start.
+        gc.set_threshold(_NEW_BEFORE_COLLECTION)
         try:
             self.main(*args, **kwargs)
         finally:

@@ -4,6 +4,10 @@ What a child has to find imported is for the tests to say.
 """
 
 import multiprocessing
+import os
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext
 
@@ -20,3 +24,15 @@ def fork_server(*modules: str) -> ForkServerContext:
         forkserver._forkserver._stop()
         context.set_forkserver_preload(preloaded)
     return context
+
+
+def be_calback(environment: Mapping[str, str], arguments: Sequence[str]) -> None:
+    """Go on as the command, in a child whose descriptors 0 to 2 are where they shall be; does not return."""
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
+    os.environ.clear()
+    os.environ.update(environment)
+    tempfile.tempdir = None  # What is imported already may have looked for it.
+    sys.argv = ["calback", *arguments]
+    from calback_assets.cli import main
+
+    main(prog_name="calback")

@@ -6,8 +6,6 @@ divides a long text among pages.
 
 import os
 import sqlite3
-import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ import duckdb
 import pytest
 
 from calback_assets_tests.cli.terminal import Terminal
+from calback_assets_tests.forked import be_calback
 from calback_assets_tests.sources.helpers import write_lines
 
 MARK = "kanarienvogel"
@@ -99,14 +98,7 @@ def _command(streams: Sequence[Path], environment: Mapping[str, str], arguments:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, path in enumerate(streams, start=1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
-    os.environ.clear()
-    os.environ.update(environment)
-    tempfile.tempdir = None  # What is imported already may have looked for it.
-    sys.argv = ["calback", *arguments]
-    from calback_assets.cli import main
-
-    main(prog_name="calback")
+    be_calback(environment, arguments)
 
 
 def _rows_of(database: Path) -> str:

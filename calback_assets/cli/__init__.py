@@ -39,7 +39,7 @@ class _Commands(click.Group):
     def __call__(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run as a process, whose signals are the command's."""
         endings.listen()
-        # What a start imports stays, and a thousand collections would look for garbage in it: a twelfth of the start.
+        # What a start imports stays, and hundreds of collections would look for garbage in it: a twelfth of the start.
         gc.set_threshold(_NEW_BEFORE_COLLECTION)
         try:
             self.main(*args, **kwargs)

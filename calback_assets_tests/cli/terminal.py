@@ -10,7 +10,6 @@ import random
 import re
 import select
 import signal
-import sys
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import duckdb
 
 from calback_assets.tables import TABLES
 from calback_assets_tests.dagit.graph import STORED
-from calback_assets_tests.forked import fork_server
+from calback_assets_tests.forked import be_calback, fork_server
 
 CTRL_C = b"\x03"
 _PROMPT = b"$ calback\n"
@@ -127,14 +126,8 @@ def _warmed_up() -> ForkServerContext:
 def _command(terminal: str, environment: Mapping[str, str], arguments: Sequence[str]) -> None:
     """Runs in the child."""
     os.login_tty(os.open(terminal, os.O_RDWR))
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = ["calback", *arguments]
-    from calback_assets.cli import main
-
     os.write(1, _PROMPT)
-    main()
+    be_calback(environment, arguments)
 
 
 def _watched(child: ForkServerProcess, screen: int, presses: Sequence[Press]) -> str:

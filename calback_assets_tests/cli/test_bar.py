@@ -1,8 +1,9 @@
 """Tests of how far the bar of a command says that it has come."""
 
+import pytest
 from rich.progress import Progress
 
-from calback_assets.cli.bar import Bar
+from calback_assets.cli.bar import Bar, bar
 
 
 class Drawn:
@@ -55,3 +56,10 @@ def test_the_bar_does_not_pass_its_end() -> None:
     drawn.bar.begin(20)
 
     assert drawn.at(1.0) == 10
+
+
+def test_a_bar_asks_for_the_share_when_it_is_drawn(capsys: pytest.CaptureFixture[str]) -> None:
+    with bar("title", 10, lambda: 0.5) as drawn:
+        drawn.begin(4)
+
+    assert "2/10" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 import gzip
 import json
 from collections.abc import Iterable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from calback_assets.errors import SourceError
 from calback_assets.sources.coercion import stored_type
-from calback_assets.sources.file_query import FileQuery
+from calback_assets.sources.file_query import FileQuery, engine
 from calback_assets.tables.contract import Table
 
 MARK = "hong.gildong@example.com"
@@ -29,18 +28,12 @@ def write_lines(path: Path, lines: Iterable[object]) -> Path:
 
 def rows(query: FileQuery, table: Table) -> list[dict[str, Any]]:
     """Runs a query into a table made from the contract, and gives its rows."""
-    with _database().cursor() as connection:
+    with engine() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         relation = connection.sql(f"SELECT * FROM ({query.sql})")
         assert relation.columns == list(table.column_names)
         assert relation.types == [stored_type(column.type) for column in table.columns]
         return [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()]
-
-
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
-    """One for all tests, since to open one takes longer than a small file."""
-    return duckdb.connect(config={"enable_external_file_cache": False})
 
 
 def failure(query: FileQuery) -> str:

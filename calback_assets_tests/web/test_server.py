@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ import pytest
 
 from calback_assets.errors import CalbackError
 from calback_assets.web.server import listening
-from calback_assets_tests.forked import fork_server
+from calback_assets_tests.forked import be_calback, fork_server
 
 TOKEN = "a-token-that-nobody-prints"  # noqa: S105
 START_SECONDS = 120
@@ -103,13 +102,7 @@ def ui(output: Connection, environment: Mapping[str, str], port: int) -> None:
     for number in (1, 2):
         os.dup2(output.fileno(), number)
     output.close()
-    sys.stdout, sys.stderr = open(1, "w"), open(2, "w")  # noqa: SIM115 - to the process's end
-    os.environ.clear()
-    os.environ.update(environment)
-    sys.argv = ["calback", "ui", "--port", str(port)]
-    from calback_assets.cli import main
-
-    main()
+    be_calback(environment, ["ui", "--port", str(port)])
 
 
 def children_once_it_is_open(program: Program) -> list[psutil.Process]:

@@ -118,10 +118,17 @@ def ended(children: list[psutil.Process]) -> bool:
 
 
 @pytest.mark.slow
-def test_a_service_managers_signal_ends_all_that_was_started(tmp_path: Path) -> None:
+def test_definitions_whose_process_is_killed_are_loaded_again_and_a_service_managers_signal_ends_all(
+    tmp_path: Path,
+) -> None:
     with started(tmp_path, 0) as program:
         children = children_once_it_is_open(program)
-        assert len(children) >= 2  # The daemon, and a process with the definitions.
+        assert any("dagster._daemon" in child.cmdline() for child in children)
+        # The web application and the daemon share it.
+        (definitions,) = [child for child in children if "grpc" in child.cmdline()]
+        definitions.kill()
+        assert any("LOCATION_UPDATED" in line for line in program.output)
+        children = psutil.Process(program.pid).children(recursive=True)
         os.kill(program.pid, signal.SIGTERM)  # To it alone, where Ctrl-C goes to all: `dagit` ends that way.
         assert program.code(END_SECONDS) == 0
         assert ended(children)

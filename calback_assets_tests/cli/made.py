@@ -10,5 +10,6 @@ MODELS = [
     *(declared.ripple.model for declared in SQL_ASSETS if declared.ripple),
     *(check.model for check in CHECKS),
 ]
+RENDERED = [(model.duckdb_template, model.lineage) for model in MODELS]
 PAGES = pages_of(world(), [], 3)
 """Of a dashboard: every other has the same pictures, and the script that draws them."""

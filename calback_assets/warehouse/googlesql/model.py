@@ -60,24 +60,19 @@ class Input:
 
 
 class Model:
-    """One GoogleSQL query in a `.sql` file, with the tables it reads, checked and rendered as it is loaded.
+    """One GoogleSQL query in a `.sql` file, with the tables it reads, checked as it is loaded.
 
     Every table in the query must be one of `inputs` (by its alias there) or a CTE; every function must be in the
     allow-list. Parameters are written `@name`. The query yields the rows of all days of a stretch, whose days it may
     join as `days`: `event_date` (DATE), and `day_start`, `day_end` (TIMESTAMP), its half-open bounds in the
     deployment's time zone. An input holds the days that any day of the stretch reads.
 
-    Attributes:
-        duckdb_template: the query for DuckDB, with its parameters still open.
-        lineage: for each output column, the (table, column) pairs that it is made from: those whose values go into it,
-            and of a count the keys of the rows that it counts. The day that is written is that of what is read.
-
     Raises:
         ModelError: the file does not parse, or uses a function, operator or table that it may not; names the file.
     """
 
     def __init__(self, path: Path, inputs: Mapping[str, Input]) -> None:
-        """Parse, check and render the file: what is wrong with it is said when definitions load, not at midnight."""
+        """Parse and check the file: what is wrong with it is said when definitions load, not at midnight."""
         self.path = path
         self.inputs = dict(inputs)
         self.sql = path.read_text(encoding="utf-8")
@@ -93,8 +88,6 @@ class Model:
         self._tree = tree
         self._check_functions(tokens)
         self._check_tables()
-        self.duckdb_template = self._for_duckdb()
-        self.lineage = self._followed()
 
     def _check_functions(self, tokens: list[Token]) -> None:
         for call, line in _calls(tokens):
@@ -123,7 +116,9 @@ class Model:
                     "write it as a sub-query"
                 )
 
-    def _for_duckdb(self) -> Template:
+    @cached_property
+    def duckdb_template(self) -> Template:
+        """The query for DuckDB, over pruned inputs in our schema, with its parameters still open."""
         tree = self._with_pruned_inputs()
         lists_for_correlated_unnest(tree)
         aware_timestamps(tree)
@@ -160,8 +155,17 @@ class Model:
             table.replace(pruned.subquery(table.alias_or_name, copy=False))
         return tree
 
-    def _followed(self) -> dict[str, frozenset[tuple[str, str]]]:
-        """The lineage, followed on the DuckDB form, where a look-up in an UNNEST is a plain column reference."""
+    @cached_property
+    def lineage(self) -> Mapping[str, frozenset[tuple[str, str]]]:
+        """For each output column, the (table, column) pairs that it is made from.
+
+        Those are the ones whose values go into it, and of a count the keys of the rows that it counts. The day that is
+        written is that of what is read.
+
+        Raises:
+            ModelError: the query, its columns resolved, is none.
+        """
+        # On the DuckDB form a look-up in an UNNEST is a plain column reference.
         tree = self._tree.copy()
         lists_for_correlated_unnest(tree)
         schema: dict[str, object] = {DAYS: _DAY_COLUMNS}

@@ -29,7 +29,8 @@ from calback_assets.tables.raw import RAW_EVENTS
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.intake import Intake, Policy, Sources
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
-from calback_assets_tests.bigquery.emulator import Emulator, client, running_emulator
+from calback_assets_tests.bigquery.clients import Emulator, client
+from calback_assets_tests.bigquery.emulator import running_emulator
 from calback_assets_tests.bigquery.test_both_engines import field_of
 
 _PROJECT, _DATASET = "benchmark-export", "analytics_1"

@@ -16,7 +16,8 @@ from benchmarks.rewrite import REWRITTEN, frame, returning
 from benchmarks.stock_bigquery import DATASET, MANAGERS, QUIET, at_the_emulator, new_project
 from benchmarks.table import Losses
 from benchmarks.workload import FIRST_DAY
-from calback_assets_tests.bigquery.emulator import Emulator, running_emulator
+from calback_assets_tests.bigquery.clients import Emulator
+from calback_assets_tests.bigquery.emulator import running_emulator
 from calback_assets_tests.bigquery.proxy import AnyFault, Fault, FaultProxy, SlowAnswer
 
 _PEER = "stock manager"

@@ -16,7 +16,8 @@ from benchmarks.rewrite import REWRITTEN, frame, returning
 from benchmarks.stock_bigquery import DATASET, MANAGERS, QUIET, at_the_emulator, new_project
 from benchmarks.table import Row
 from benchmarks.workload import FIRST_DAY, TIMEZONE
-from calback_assets_tests.bigquery.emulator import Emulator, client, running_emulator
+from calback_assets_tests.bigquery.clients import Emulator, client
+from calback_assets_tests.bigquery.emulator import running_emulator
 
 _FOUND = "found.json"
 

@@ -22,7 +22,7 @@ from calback_assets.tables import TABLES
 from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery
 from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import Calendar, WarehouseIOManager
-from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.clients import Emulator, client
 
 LOCATION = "US"
 DATASET = "calback"

@@ -15,6 +15,7 @@ LONG = frozenset(
     f"calback_assets_tests/{path}"
     for path in (
         "assets/test_absence.py",
+        "assets/test_erasure.py",
         "assets/test_order_and_late_days.py",
         "warehouse/test_erasure.py",
         "warehouse/test_killed_writers.py",

@@ -1,8 +1,9 @@
 """What is left of an association when other things are held fixed, against published figures and other libraries."""
 
+from types import ModuleType
+
 import numpy as np
 import pytest
-import statsmodels.api as sm
 
 from calback_assets.analysis.adjustment import Adjustment, Estimate, activity
 from calback_assets.analysis.first_weeks import FirstWeeks
@@ -52,7 +53,7 @@ def test_berkeleys_paradox_comes_out_as_published(berkeley: FirstWeeks) -> None:
     assert found.how == "logistic regression, robust errors"
 
 
-def test_intervals_are_those_of_a_binomial_model_with_robust_errors(berkeley: FirstWeeks) -> None:
+def test_intervals_are_those_of_a_binomial_model_with_robust_errors(berkeley: FirstWeeks, sm: ModuleType) -> None:
     found = estimate(berkeley, "man")
     did = berkeley.times[:, [berkeley.behaviours.index(name) for name in ("man", "A", "B", "C", "D", "E")]]
     model = sm.GLM(berkeley.outcomes["returned"].astype(float), sm.add_constant(did), family=sm.families.Binomial())

@@ -1,14 +1,12 @@
 """Two-by-two tables against textbooks, and against libraries used in another way than in the code."""
 
 import math
+from types import ModuleType
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from statsmodels.stats.contingency_tables import Table2x2
-from statsmodels.stats.power import NormalIndPower
-from statsmodels.stats.proportion import proportion_effectsize, proportions_ztest
 
 from calback_assets.analysis.association import Ratio, TwoByTwo, e_value, e_values
 
@@ -25,20 +23,20 @@ def test_relative_risk_and_odds_ratio_are_those_of_the_textbook() -> None:
     assert ASPIRIN.odds_ratio() == pytest.approx((1.83, 1.44, 2.33), abs=0.006)
 
 
-def test_intervals_are_katzs_and_woolfs() -> None:
+def test_intervals_are_katzs_and_woolfs(sm: ModuleType) -> None:
     # 400 of 1,000 against 250 of 1,000, by hand: the errors of the logarithms are (1/400 - 1/1000 + 1/250 - 1/1000)^0.5
     # and (1/400 + 1/600 + 1/250 + 1/750)^0.5.
     table = TwoByTwo(did=1000, did_came_back=400, others=1000, others_came_back=250)
     assert table.relative_risk() == pytest.approx((1.6, 1.4029, 1.8248), abs=5e-5)
     assert table.odds_ratio() == pytest.approx((2.0, 1.6522, 2.4210), abs=5e-5)
-    other_way = Table2x2(np.array([[400, 600], [250, 750]]))
+    other_way = sm.stats.Table2x2(np.array([[400, 600], [250, 750]]))
     assert table.relative_risk()[1:] == pytest.approx(other_way.riskratio_confint())
     assert table.odds_ratio()[1:] == pytest.approx(other_way.oddsratio_confint())
 
 
-def test_small_tables_are_tested_exactly_and_large_ones_by_chi_square() -> None:
+def test_small_tables_are_tested_exactly_and_large_ones_by_chi_square(sm: ModuleType) -> None:
     assert TEA.p_value() == pytest.approx(0.486, abs=5e-4)
-    statistic, p_value = proportions_ztest([189, 104], [11_034, 11_037])
+    statistic, p_value = sm.stats.proportions_ztest([189, 104], [11_034, 11_037])
     assert statistic**2 == pytest.approx(25.01, abs=0.005)
     assert ASPIRIN.p_value() == pytest.approx(p_value)
 
@@ -49,21 +47,21 @@ def test_an_empty_cell_has_no_ratio_but_a_p() -> None:
     assert table.p_value() < 1e-6
 
 
-def test_the_detectable_effect_is_that_of_cohens_table() -> None:
+def test_the_detectable_effect_is_that_of_cohens_table(sm: ModuleType) -> None:
     # Cohen, Statistical Power Analysis, 2nd edition, table 6.4.1: h = 0.20 at a2 = 0.05 takes 392 in each group.
     table = TwoByTwo(did=392, did_came_back=0, others=392, others_came_back=100)
     share = 100 / 392
     odds = share / (1 - share) * table.detectable_odds_ratio()
-    assert proportion_effectsize(odds / (1 + odds), share) == pytest.approx(0.20, abs=5e-4)
+    assert sm.stats.proportion_effectsize(odds / (1 + odds), share) == pytest.approx(0.20, abs=5e-4)
 
 
-def test_the_detectable_effect_is_seen_four_times_out_of_five() -> None:
+def test_the_detectable_effect_is_seen_four_times_out_of_five(sm: ModuleType) -> None:
     did, others, share = 1500, 8500, 0.3
     table = TwoByTwo(did, 0, others, round(share * others))
     odds = share / (1 - share) * table.detectable_odds_ratio()
     seen = odds / (1 + odds)
-    effect = proportion_effectsize(seen, share)
-    assert NormalIndPower().power(effect, did, 0.05, ratio=others / did) == pytest.approx(0.8, abs=1e-3)
+    effect = sm.stats.proportion_effectsize(seen, share)
+    assert sm.stats.NormalIndPower().power(effect, did, 0.05, ratio=others / did) == pytest.approx(0.8, abs=1e-3)
     rng = np.random.default_rng(3)
     came_back = np.array([rng.binomial(did, seen, size=20_000), rng.binomial(others, share, size=20_000)])
     pooled = came_back.sum(axis=0) / (did + others)

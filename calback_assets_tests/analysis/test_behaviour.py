@@ -1,13 +1,13 @@
 """Frequent people against others, by hand and against generalized linear models."""
 
 from datetime import date
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pytest
-import statsmodels.api as sm
 from scipy.stats import binomtest
 
 from calback_assets.analysis.behaviour import compared
@@ -70,7 +70,7 @@ def test_shares_and_rates_are_those_counted_by_hand() -> None:
 
 
 def test_the_rate_ratio_is_that_of_a_poisson_regression_with_robust_errors(
-    people: dict[str, tuple[Ints, Ints]],
+    people: dict[str, tuple[Ints, Ints]], sm: ModuleType
 ) -> None:
     (row,) = rows(("search", sums(*people["frequent"], "frequent") | sums(*people["other"], "other"))).itertuples()
     log_rate, variance = {}, {}

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score
 
 from calback_assets.analysis import judging
 from calback_assets.analysis.judging import Ranking
@@ -37,6 +36,8 @@ def test_a_weight_is_how_often_a_person_counts() -> None:
 
 
 def test_the_figures_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import average_precision_score, brier_score_loss, log_loss, roc_auc_score  # Slow to import.
+
     scores, came = crowd()
     found = judging.figures(scores, came)
     assert found["auc"] == pytest.approx(roc_auc_score(came, scores))

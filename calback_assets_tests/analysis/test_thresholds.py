@@ -1,9 +1,10 @@
 """Thresholds: chosen by a statistic that statsmodels has too, and confirmed only by people it was not chosen on."""
 
+from types import ModuleType
+
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 
 from calback_assets.analysis.adjustment import activity
 from calback_assets.analysis.first_weeks import FirstWeeks
@@ -57,7 +58,7 @@ def test_people_of_one_day_cannot_be_split() -> None:
     assert halves(FirstWeeks.read(first_week_rows({"a": np.ones(50, int)}, np.arange(50) < 9))) is None
 
 
-def test_the_threshold_is_where_the_score_statistic_of_statsmodels_is_largest(world: World) -> None:
+def test_the_threshold_is_where_the_score_statistic_of_statsmodels_is_largest(world: World, sm: ModuleType) -> None:
     people = world.people()
     (threshold,) = chosen(people, "returned")
     assert (people.behaviours[threshold.behaviour], threshold.at_least, threshold.is_helpful) == ("friend", 3, True)

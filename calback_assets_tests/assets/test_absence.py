@@ -20,6 +20,7 @@ from dagster import (
     RunRequest,
     build_schedule_context,
 )
+from google.cloud import bigquery
 
 import calback_assets
 from calback_assets.automation.jobs import DAILY_JOB_NAME
@@ -29,10 +30,10 @@ from calback_assets.settings import SOURCES, Settings
 from calback_assets.tables import TABLES
 from calback_assets_tests.assets.given import Row, micros
 from calback_assets_tests.assets.worlds import Platform, build_defs, contents, write_lines, write_opens
+from calback_assets_tests.bigquery.clients import Emulator, client
 from calback_assets_tests.warehouse.helpers import error_of
 
 if TYPE_CHECKING:
-    from calback_assets_tests.bigquery.emulator import Emulator
     from calback_assets_tests.firestore.server import Firestore
 
 DAYS = days_between(date(2024, 3, 1), date(2024, 3, 4))
@@ -101,11 +102,7 @@ class Files:
 class Services:
     """BigQuery and Firestore, as their emulators speak."""
 
-    def __init__(self, emulator: "Emulator", firestore: "Firestore") -> None:
-        from google.cloud import bigquery
-
-        from calback_assets_tests.bigquery.emulator import client
-
+    def __init__(self, emulator: Emulator, firestore: "Firestore") -> None:
         project = firestore.project
         self._firestore = firestore
         self._client = client(emulator.url, project)

@@ -1,7 +1,8 @@
-"""A BigQuery of one's own: the emulator `bqemulator` in this process, and clients of both of its interfaces.
+"""A BigQuery of one's own: the emulator `bqemulator` in this process.
 
 How it is started, and what it needs to run without a network, belongs here. It is not BigQuery: it does not refuse
-all that BigQuery refuses, and knows neither rights nor costs, which tests assert on the SQL itself.
+all that BigQuery refuses, and knows neither rights nor costs, which tests assert on the SQL itself. It takes most of a
+second to import: who only reaches it needs `clients` alone.
 """
 
 import asyncio
@@ -11,14 +12,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from unittest.mock import patch
 
 import duckdb
 import fastapi.dependencies.utils
-import grpc
 import pyarrow as pa
 import sqlglot
 from bqemulator.api import app
@@ -33,46 +32,16 @@ from bqemulator.sql.translator import SQLTranslator
 from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.streaming import read_session
 from bqemulator.versioning.snapshots import SnapshotManager
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import bigquery
-from google.cloud.bigquery_storage_v1 import BigQueryReadClient
-from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.expressions.core import POSITION_META_KEYS
 from sqlglot.generator import Generator
 
 from calback_assets.tables import EVENT_DATE
+from calback_assets_tests.bigquery.clients import Emulator
 
 _START_SECONDS = 60
 _STOP_SECONDS = 30
-
-
-class Client(bigquery.Client):
-    """A client that reads results over REST alone: the emulator's Storage API would be sought at Google."""
-
-    def _ensure_bqstorage_client(self, *_: object, **__: object) -> None:
-        return None
-
-
-def client(url: str, project: str) -> Client:
-    """A client of the emulator at the URL; close it."""
-    return Client(project=project, credentials=AnonymousCredentials(), client_options={"api_endpoint": url})
-
-
-@dataclass(frozen=True)
-class Emulator:
-    """Where a running emulator listens; any project may be used."""
-
-    url: str
-    """Its REST interface."""
-    storage_endpoint: str
-    """Its Storage API, host and port."""
-
-    def reader(self) -> BigQueryReadClient:
-        """A client of the Storage Read API, which takes messages as large as Google's own channel does."""
-        channel = grpc.insecure_channel(self.storage_endpoint, [("grpc.max_receive_message_length", -1)])
-        return BigQueryReadClient(transport=BigQueryReadGrpcTransport(channel=channel))
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from calback_assets.warehouse.bigquery.jobs import Jobs
 from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets_tests.assets.worlds import Platform, build_defs, contents
-from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.bigquery.clients import Client, Emulator, client
 from calback_assets_tests.dagit.graph import STORED
 from calback_assets_tests.firestore.files import load_folder
 from calback_assets_tests.firestore.server import Firestore

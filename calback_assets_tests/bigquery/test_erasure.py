@@ -16,7 +16,7 @@ from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS, RAW_USERS
 from calback_assets.warehouse.bigquery.jobs import Jobs, Purpose, QueryParameter
 from calback_assets.warehouse.warehouse import Statement
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.warehouse.ann import (
     ANN,
     DEPENDENTS,

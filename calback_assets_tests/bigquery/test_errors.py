@@ -10,7 +10,7 @@ from google.cloud import bigquery
 
 from calback_assets.cli import main
 from calback_assets.sample.writer import write_sample
-from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.clients import Emulator, client
 from calback_assets_tests.bigquery.proxy import FaultProxy, Refusal
 
 PROJECT, SEOUL = "set-up", "asia-northeast3"

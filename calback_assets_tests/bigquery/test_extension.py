@@ -12,7 +12,7 @@ from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets_tests.assets.worlds import build_defs
-from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.bigquery.clients import Client, Emulator, client
 from calback_assets_tests.warehouse.helpers import Row, error_of
 
 PROJECT = "extension-test"

@@ -22,7 +22,7 @@ from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import ConformedRows
 from calback_assets.warehouse.warehouse import Statement
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.bigquery.proxy import Fault, FaultProxy, Request, SlowAnswer
 from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import CALENDAR, DAY, Desk, error_of, metrics

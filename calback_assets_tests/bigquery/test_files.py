@@ -12,7 +12,7 @@ from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.erasure import Subjects
 from calback_assets_tests.assets.worlds import Platform, write_lines
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.bigquery.test_both_engines import comparable, stored
 from calback_assets_tests.bigquery.worlds import World, beside_bigquery
 from calback_assets_tests.warehouse.helpers import error_of

@@ -18,7 +18,7 @@ import pytest
 from calback_assets.tables import TABLES
 from calback_assets.tables.raw import RAW_EVENTS
 from calback_assets_tests.assets.worlds import Platform
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.bigquery.test_both_engines import stored
 from calback_assets_tests.bigquery.worlds import World, beside_bigquery
 from calback_assets_tests.sources.access_log.test_forms import write as write_log

@@ -17,7 +17,7 @@ from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery
 from calback_assets.warehouse.rows import ConformedRows, arrow_schema
 from calback_assets.warehouse.warehouse import Statement
 from calback_assets_tests.assets.worlds import Platform
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.bigquery.test_both_engines import comparable, stored
 from calback_assets_tests.bigquery.worlds import World, beside_bigquery
 from calback_assets_tests.dagit.graph import GRAPH, STORED

@@ -19,7 +19,7 @@ from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.bigquery.jobs import EmulatedBigQuery
 from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.bigquery.proxy import FaultProxy, SlowAnswer
 from calback_assets_tests.forked import fork_server
 from calback_assets_tests.warehouse.emulated import LOCATION, EmulatedWarehouse

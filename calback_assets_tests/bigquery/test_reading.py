@@ -24,7 +24,7 @@ from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.output import TableRef
 from calback_assets.warehouse.rows import arrow_schema
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.warehouse.emulated import LOCATION, EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import CALENDAR, DAY, FRAME, Desk, metrics, rows_of_reader
 

@@ -13,7 +13,7 @@ from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
 from calback_assets.warehouse.rows import conform
 from calback_assets_tests.assets.insight.model_world import BEGIN, LAST, World
-from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.clients import Emulator, client
 
 pytestmark = pytest.mark.slow
 

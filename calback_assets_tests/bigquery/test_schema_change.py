@@ -12,7 +12,7 @@ from calback_assets.tables import Column, Table
 from calback_assets.warehouse.bigquery.session import BigQuerySession
 from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.warehouse import Statement
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import DAY
 

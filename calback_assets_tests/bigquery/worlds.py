@@ -16,7 +16,7 @@ from calback_assets.automation.jobs import DAILY_JOB_NAME
 from calback_assets.partitions import RANGE_END_TAG, RANGE_START_TAG
 from calback_assets.settings import Settings
 from calback_assets_tests.assets.worlds import Platform, build_defs
-from calback_assets_tests.bigquery.emulator import Client, Emulator, client
+from calback_assets_tests.bigquery.clients import Client, Emulator, client
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from calback_assets.warehouse.bigquery.ledger import DESCRIPTION, LEDGER, SCHEMA
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
-from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.clients import Emulator, client
 from calback_assets_tests.bigquery.proxy import Fault, FaultProxy, Refusal, serving
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from calback_assets.delivery.bigquery import DatasetTarget
 from calback_assets.errors import DeliveryError
 from calback_assets.tables.core import USER_DAILY_ACTIVITY
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.delivery.world import DAY, FORMULA, KOREAN, NEXT, delivered
 from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
 

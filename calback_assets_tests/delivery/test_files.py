@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -81,11 +80,17 @@ def test_a_negative_number_is_no_formula(stored: DuckDBWarehouse, tmp_path: Path
     assert text.splitlines()[1].startswith(f"{DAY},-3,-3,-3,0.25,-3")
 
 
+def workbook(path: Path) -> Any:
+    import openpyxl  # Slow to import, and for this alone.
+
+    return openpyxl.load_workbook(path)
+
+
 def test_a_workbook_is_typed_and_runs_nothing(stored: DuckDBWarehouse, tmp_path: Path) -> None:
     delivered(stored, files(tmp_path, "xlsx"), ACTIVITY)
     path = tmp_path / ACTIVITY / f"{ACTIVITY}_{DAY}.xlsx"
 
-    book = openpyxl.load_workbook(path)
+    book = workbook(path)
     assert book.sheetnames == [ACTIVITY, "columns"]
     head, *rows = book[ACTIVITY].iter_rows()
     assert [cell.value for cell in head] == list(USER_DAILY_ACTIVITY.column_names)
@@ -185,7 +190,7 @@ def test_more_rows_than_a_sheet_takes_are_split_and_said(stored: DuckDBWarehouse
     ((_, split),) = delivered(stored, FilesTarget(store, CsvFormat(3)), ACTIVITY, days, pieces=Pieces.RANGE)
 
     name = f"{ACTIVITY}_{DAY}_to_{NEXT}"
-    book = openpyxl.load_workbook(tmp_path / ACTIVITY / f"{name}.xlsx")
+    book = workbook(tmp_path / ACTIVITY / f"{name}.xlsx")
     assert [(sheet.title, sheet.max_row) for sheet in book][:2] == [(ACTIVITY, 4), (f"{ACTIVITY} 2", 4)]
     assert sheets.notes == ["6 rows are more than a sheet takes: 2 sheets"]
     assert split.notes == ["6 rows are more than a sheet takes: 3 files"]

@@ -2,29 +2,22 @@
 
 from collections.abc import Iterator
 from itertools import count
-from typing import TYPE_CHECKING
 
 import pytest
 
+from calback_assets_tests.bigquery.clients import Client, Emulator, client
 from calback_assets_tests.sources.bigquery.tables import PROJECT, Tables
-
-if TYPE_CHECKING:
-    from google.cloud.bigquery import Client
-
-    from calback_assets_tests.bigquery.emulator import Emulator
 
 _NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")
-def bigquery(emulator: "Emulator") -> "Iterator[Client]":
-    from calback_assets_tests.bigquery.emulator import client  # Seconds, which few tests need.
-
+def bigquery(emulator: Emulator) -> Iterator[Client]:
     with client(emulator.url, PROJECT) as connected:
         yield connected
 
 
 @pytest.fixture
-def tables(bigquery: "Client") -> Tables:
+def tables(bigquery: Client) -> Tables:
     """The tables of a dataset of the test's own."""
     return Tables(bigquery, bigquery.create_dataset(f"analytics_{next(_NUMBERS)}").dataset_id)

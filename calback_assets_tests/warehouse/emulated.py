@@ -23,7 +23,7 @@ from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
 from calback_assets.warehouse.io_manager import WarehouseIOManager
 from calback_assets.warehouse.ledger import Dependents
 from calback_assets.warehouse.warehouse import Warehouse
-from calback_assets_tests.bigquery.emulator import client
+from calback_assets_tests.bigquery.clients import client
 from calback_assets_tests.warehouse.helpers import CALENDAR, Row
 
 LOCATION = "asia-northeast3"

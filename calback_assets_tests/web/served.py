@@ -11,7 +11,6 @@ import uvicorn
 from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import EmptyWorkspaceTarget
-from dagster_webserver.app import create_app_from_workspace_process_context
 from starlette.types import ASGIApp
 
 
@@ -56,6 +55,8 @@ def get(target: str, **headers: str) -> Request:
 @contextmanager
 def dagster_app(instance: DagsterInstance, *, read_only: bool = False) -> Iterator[ASGIApp]:
     """Dagster's own application, of an instance and no definitions."""
+    from dagster_webserver.app import create_app_from_workspace_process_context  # Slow to import.
+
     with WorkspaceProcessContext(instance, EmptyWorkspaceTarget(), read_only=read_only) as workspace:
         yield create_app_from_workspace_process_context(workspace)
 

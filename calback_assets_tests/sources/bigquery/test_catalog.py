@@ -9,7 +9,7 @@ from google.api_core.exceptions import Forbidden
 from calback_assets.errors import SourceError
 from calback_assets.sources.bigquery.catalog import BigQueryCatalog
 from calback_assets.sources.bigquery.query import Dataset
-from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.clients import Emulator, client
 from calback_assets_tests.bigquery.proxy import Fault, FaultProxy
 from calback_assets_tests.sources.bigquery.tables import PROJECT, Tables
 from calback_assets_tests.sources.helpers import MARK

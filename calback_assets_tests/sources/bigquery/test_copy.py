@@ -29,7 +29,7 @@ from calback_assets.sources.bigquery.rows import BigQueryRows
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.sources.ga4.tables import Ga4Export
 from calback_assets.tables.raw import RAW_ACCESS_LOG
-from calback_assets_tests.bigquery.emulator import Emulator, client
+from calback_assets_tests.bigquery.clients import Emulator, client
 from calback_assets_tests.bigquery.proxy import Fault, FaultProxy
 from calback_assets_tests.sources.bigquery.tables import PROJECT, Tables
 from calback_assets_tests.sources.ga4.test_tables import EXPORT, GOOD, NOON

@@ -20,7 +20,7 @@ from calback_assets.sources.bigquery.catalog import BigQueryCatalog
 from calback_assets.sources.bigquery.rows import BigQueryRows, selection, streamed
 from calback_assets.sources.firestore.documents import Snapshot
 from calback_assets.sources.firestore.extension import FirestoreExport
-from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator
 from calback_assets_tests.sources.bigquery.tables import PROJECT, Tables
 from calback_assets_tests.sources.firestore import test_forms as forms
 from calback_assets_tests.sources.firestore.test_forms import CHANGELOG, CHANGELOG_ROWS, DECLARED, MEETINGS, change

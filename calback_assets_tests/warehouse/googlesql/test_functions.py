@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 import pytest
@@ -10,9 +9,7 @@ import pytest
 import calback_assets
 from calback_assets.warehouse.googlesql.functions import ALLOWED, UNITS
 from calback_assets.warehouse.googlesql.model import Model
-
-if TYPE_CHECKING:
-    from calback_assets_tests.bigquery.emulator import Emulator
+from calback_assets_tests.bigquery.clients import Emulator, client
 
 ROWS = [(name, row) for name, rows in ALLOWED.items() for row in rows]
 MODEL_FILES = sorted(Path(calback_assets.__file__).parent.rglob("*.sql"))
@@ -29,9 +26,7 @@ def on_duckdb(model: Model) -> list[object]:
 
 
 @pytest.fixture(scope="module")
-def on_bigquery(model: Model, emulator: "Emulator") -> list[object]:
-    from calback_assets_tests.bigquery.emulator import client  # Seconds, which few tests need.
-
+def on_bigquery(model: Model, emulator: Emulator) -> list[object]:
     with client(emulator.url, "functions") as connected:
         (row,) = connected.query(model.bigquery_template.fill({})).result()
     return list(row.values())

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from calback_assets.cli.on_instance import instance_of
 from calback_assets.settings import Settings
-from calback_assets.web.server import listening, serve
+from calback_assets.web.port import listening
+from calback_assets.web.server import serve
 
 _TOKEN_BYTES = 24
 

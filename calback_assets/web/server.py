@@ -4,7 +4,6 @@ Beside it are Dagster's daemon, and one process that has loaded the definitions 
 terminal belongs to the command, and who may come in to the guard.
 """
 
-import errno
 import json
 import signal
 import socket
@@ -40,30 +39,6 @@ _DAEMON_END_SECONDS = 30
 _LOAD_SECONDS = 180
 _LOOK_SECONDS = 5
 """Between two looks whether the definitions are there; Dagster looks as often whether their server is."""
-
-
-@contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """The port, taken before anything is started; 0 takes a free one.
-
-    Raises:
-        CalbackError: another program has it, or the address is none of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        listener = socket.create_server((host, port), family=family)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise CalbackError(
-                f"port {port} of {host} is taken, perhaps by another Dagit; end it, or choose another with --port"
-            ) from None
-        reason = str(error.strerror).partition(" (")[0]
-        raise CalbackError(
-            f"{host} cannot be listened on at port {port}: {reason}; give an address of this machine with "
-            "--host, and a port that you may use with --port"
-        ) from None
-    with listener:
-        yield listener
 
 
 def serve(

@@ -8,7 +8,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.stats import binomtest
 
 from calback_assets.analysis.behaviour import compared
 from calback_assets.tables.insight import FREQUENT_USER_BEHAVIOUR
@@ -48,6 +47,8 @@ def people() -> dict[str, tuple[Ints, Ints]]:
 
 
 def test_shares_and_rates_are_those_counted_by_hand() -> None:
+    from scipy.stats import binomtest  # Slow to import.
+
     # Frequent: 3 people, 4 times on 20 days; others: 4 people, 2 times on 5 days.
     found = rows(
         (

@@ -5,7 +5,6 @@ from datetime import date
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.stats import binomtest
 
 from calback_assets.analysis.retention import with_intervals
 from calback_assets.tables.insight import RETENTION_COHORTS
@@ -31,6 +30,8 @@ def cohorts(*counts: tuple[int, int, int]) -> pd.DataFrame:
 
 
 def test_the_interval_is_wilsons() -> None:
+    from scipy.stats import binomtest  # Slow to import.
+
     # Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3.
     published = [(263, 81, 0.2553, 0.3662), (148, 15, 0.0624, 0.1605), (20, 0, 0, 0.1611), (29, 1, 0.0061, 0.1718)]
     found = cohorts(*((trials, trials, successes) for trials, successes, *_ in published))

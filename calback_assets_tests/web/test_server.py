@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from calback_assets.errors import CalbackError
-from calback_assets.web.server import listening
+from calback_assets.web.port import listening
 from calback_assets_tests.forked import be_calback, fork_server
 
 TOKEN = "a-token-that-nobody-prints"  # noqa: S105

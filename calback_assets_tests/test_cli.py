@@ -517,6 +517,21 @@ def test_a_dagster_home_that_is_no_folder_is_refused(world: World, monkeypatch: 
     )
 
 
+def test_records_of_dagster_that_cannot_be_used_are_said_with_the_reason(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(world.warehouse.parent / "dagster" / "dagster.yaml", tmp_path)
+    (tmp_path / "history").mkdir()
+    (tmp_path / "history" / "runs.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    result = calback("run")
+    assert result.exit_code == 1
+    assert error_of(result) == (
+        f"Dagster's records in {tmp_path} cannot be used: file is not a database; run it again, and if that does not "
+        "help, set DAGSTER_HOME to another folder"
+    )
+
+
 def test_the_instance_of_dagster_home_is_used(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(world.warehouse.parent / "dagster" / "dagster.yaml", tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))

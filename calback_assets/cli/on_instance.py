@@ -64,7 +64,7 @@ def instance_of(settings: Settings, notes: Console, *, is_catching: bool = False
         is_catching: whether what runs print is kept in files, as the instance's settings have it.
 
     Raises:
-        CalbackError: DAGSTER_HOME is no folder, or its disk is full.
+        CalbackError: DAGSTER_HOME is no folder, its disk is full, or Dagster's records there cannot be used.
     """
     named = os.environ.get("DAGSTER_HOME")
     home = Path(named) if named else settings.duckdb_path.parent / "dagster"
@@ -86,6 +86,8 @@ def instance_of(settings: Settings, notes: Console, *, is_catching: bool = False
     except (OSError, DBAPIError) as error:
         if _is_full(home, str(error)):
             raise CalbackError(_full_disk(home)) from error
+        if isinstance(error, DBAPIError):
+            raise CalbackError(_unusable(home, error)) from error
         raise
 
 
@@ -112,6 +114,14 @@ def _full_disk(home: Path) -> str:
     return (
         f"the disk of Dagster's folder {home} is full, and the run is not on record to its end; the days that were "
         "written stay written; make room there, or set DAGSTER_HOME to a folder on another disk, and run it again"
+    )
+
+
+def _unusable(home: Path, error: DBAPIError) -> str:
+    # What SQLite says names no value; SQLAlchemy would add the statement and its parameters.
+    return (
+        f"Dagster's records in {home} cannot be used: {error.orig}; run it again, and if that does not help, set "
+        "DAGSTER_HOME to another folder"
     )
 
 

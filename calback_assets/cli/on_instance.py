@@ -118,9 +118,10 @@ def _full_disk(home: Path) -> str:
 
 
 def _unusable(home: Path, error: DBAPIError) -> str:
-    # What SQLite says names no value; SQLAlchemy would add the statement and its parameters.
+    # The database's own words, of which only later lines name values; SQLAlchemy would add statement and parameters.
+    reason = str(error.orig).partition("\n")[0]
     return (
-        f"Dagster's records in {home} cannot be used: {error.orig}; run it again, and if that does not help, set "
+        f"Dagster's records in {home} cannot be used: {reason}; run it again, and if that does not help, set "
         "DAGSTER_HOME to another folder"
     )
 

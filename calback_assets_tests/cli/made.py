@@ -5,11 +5,11 @@ from calback_assets.checks import CHECKS
 from calback_assets.dashboard.page import pages_of
 from calback_assets_tests.dashboard.given import world
 
-MODELS = [
+_MODELS = [
     *(declared.model for declared in SQL_ASSETS),
     *(declared.ripple.model for declared in SQL_ASSETS if declared.ripple),
     *(check.model for check in CHECKS),
 ]
-RENDERED = [(model.duckdb_template, model.lineage) for model in MODELS]
+RENDERED = [(model.duckdb_template, model.lineage) for model in _MODELS]
 PAGES = pages_of(world(), [], 3)
 """Of a dashboard: every other has the same pictures, and the script that draws them."""

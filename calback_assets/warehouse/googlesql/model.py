@@ -94,7 +94,7 @@ class Model:
             if call not in _ALLOWED_CALLS:
                 raise ModelError(
                     f"{self.path.name}, line {line}: {call} is not in the allow-list of GoogleSQL; add it to "
-                    "warehouse/functions.py with conformance rows, or write the model without it"
+                    "warehouse/googlesql/functions.py with conformance rows, or write the model without it"
                 )
         if self._tree.find(exp.Div):
             raise ModelError(

@@ -86,8 +86,8 @@ def test_a_function_outside_the_allow_list_is_refused_with_its_name_file_and_lin
     tmp_path: Path, expression: str, call: str
 ) -> None:
     assert refusal(tmp_path, f"-- A comment.\nSELECT\n  {expression} AS value\nFROM raw_users") == (
-        f"model.sql, line 3: {call} is not in the allow-list of GoogleSQL; add it to warehouse/functions.py with "
-        "conformance rows, or write the model without it"
+        f"model.sql, line 3: {call} is not in the allow-list of GoogleSQL; add it to "
+        "warehouse/googlesql/functions.py with conformance rows, or write the model without it"
     )
 
 

@@ -6,7 +6,7 @@ The shapes that both engines share belong here: sessions, statements, and what w
 import logging
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,9 @@ _ROWS_IN_ORDER = 100_000
 progress = logging.getLogger("calback_assets.progress")
 """One record for each partition or snapshot written, with `table` and `day`, and one without for what else there is to
 say of a long step; free where nobody listens."""
+
+_under_way: list[Callable[[], float]] = []
+"""Of all warehouses of the process: the one of a run is made by Dagster, and who asks has another."""
 
 
 def never_written(table_name: str) -> WarehouseError:
@@ -93,6 +96,25 @@ def told(table: Table, row_counts: Mapping[date, int]) -> None:
     """Record what was written of a table's days."""
     for day, row_count in row_counts.items():
         progress.info("%s %s: %d rows", table.name, day, row_count, extra={"table": table.name, "day": day})
+
+
+@contextmanager
+def under_way(share: Callable[[], float]) -> Iterator[None]:
+    """Let `share_done` ask how much is done of what is waited for inside.
+
+    Args:
+        share: tells it at once, from 0 to 1 and not above 0 where it is not known; called from another thread.
+    """
+    _under_way.append(share)
+    try:
+        yield
+    finally:
+        _under_way.remove(share)
+
+
+def share_done() -> float:
+    """How much of the statement that this process waits for is done, from 0 to 1; 0 where no engine tells."""
+    return max([0.0, *(share() for share in list(_under_way))])
 
 
 def refuse_too_many_gone(table: Table, stored: int, gone: int, read: int, max_lost_share: float | None) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,6 +42,7 @@ from calback_assets.warehouse.warehouse import (
     Published,
     Warehouse,
     progress,
+    under_way,
 )
 
 T = TypeVar("T")
@@ -58,14 +60,6 @@ def break_off() -> None:
     """End the statements that run in this process, from another thread than theirs, as a signal would: only sooner."""
     for connection in list(_in_use):
         connection.interrupt()
-
-
-def share_done() -> float:
-    """How much of the statement that runs in this process is done, from 0 to 1, asked from another thread than its."""
-    try:
-        return max([0.0, *(connection.query_progress() for connection in list(_in_use))]) / 100
-    except duckdb.Error:  # One was closed meanwhile.
-        return 0.0
 
 
 class DuckDBWarehouse(Warehouse):
@@ -171,11 +165,11 @@ class DuckDBWarehouse(Warehouse):
         """A connection as every session has it, closed whatever happens."""
         _in_use.add(connection)
         try:
-            with faults_of_the_machine(self.path):
+            with faults_of_the_machine(self.path), under_way(partial(_share_done, connection)):
                 connection.execute(
                     "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
-                    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; "  # See `share_done`.
+                    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; "  # See `_share_done`.
                     + BOUND_MEMORY
                 )
                 yield connection
@@ -354,6 +348,13 @@ class DuckDBWarehouse(Warehouse):
                     go_round = None  # There is no room: only waiting is left.
             # Jitter, so that several waiting runs do not knock at the same moment for ever.
             time.sleep(random.uniform(0.05, 0.25))  # noqa: S311 - not for secrets
+
+
+def _share_done(connection: duckdb.DuckDBPyConnection) -> float:
+    try:
+        return connection.query_progress() / 100
+    except duckdb.Error:  # It was closed meanwhile.
+        return 0.0
 
 
 def _holder(error: Exception) -> str | None:

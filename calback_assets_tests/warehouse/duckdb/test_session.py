@@ -24,8 +24,8 @@ from calback_assets.tables import Column, Table
 from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb.session import DuckDBSession
-from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse, share_done
-from calback_assets.warehouse.warehouse import Statement, progress
+from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
+from calback_assets.warehouse.warehouse import Statement, progress, share_done
 from calback_assets_tests.warehouse.helpers import DAY
 
 OPEN = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"

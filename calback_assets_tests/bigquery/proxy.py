@@ -1,14 +1,14 @@
 """A proxy between a BigQuery client and the emulator: it logs requests, injects faults, and refuses used job ids.
 
-What goes wrong on the way to BigQuery belongs here, and what BigQuery refuses and the emulator does not, as long
-as the request alone shows it. What the client or the warehouse should make of it does not.
+What goes wrong on the way to BigQuery belongs here, and what BigQuery refuses or takes its time for and the emulator
+does not, as long as the request alone shows it. What the client or the warehouse should make of it does not.
 """
 
 import http.client
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.message import Message
 from enum import Enum, auto
 from functools import partial
@@ -124,6 +124,7 @@ class FaultProxy:
         self._log: list[Request] = []
         self._fault: AnyFault | None = None
         self._faulty = range(0)
+        self._running: _Running | None = None
         self._jobs: set[_Job] = set()
         self._sessions: dict[str, _Job] = {}
         self._paths: dict[str, str] = {}
@@ -156,6 +157,13 @@ class FaultProxy:
         with self._lock:
             self._faulty = range(0)
 
+    def prolong(self, part: str, samples: Iterable[Mapping[str, int]]) -> None:
+        """Lets the query with this part in its id seem to run on, for as many `jobs.get` as there are samples.
+
+        Each adds one to its timeline, and is answered when the iterable gives it; the emulator has run it at once.
+        """
+        self._running = _Running(part, iter(samples))
+
     def wait_until_held(self, seconds: float = 60) -> None:
         """Waits until the upstream has done what an armed slow answer is about to be the answer to."""
         if not self._holding.wait(seconds):
@@ -173,6 +181,8 @@ class FaultProxy:
         if fault is Fault.UNAVAILABLE:
             return _error(503, "UNAVAILABLE", "backendError", "Error encountered during execution. Retrying may help.")
         answer = self._upstream_answer(call)
+        if self._running:
+            answer = self._running.answer(call, answer)
         if fault is Fault.DROPPED_AFTER:
             return None
         if fault is Fault.TRUNCATED:
@@ -317,6 +327,35 @@ class _Answer:
 
     def cut(self) -> "_Answer":
         return _Answer(self.status, self.headers, self.body[: len(self.body) // 2], len(self.body))
+
+
+@dataclass
+class _Running:
+    """A query that the upstream has run, and that runs on for who looks."""
+
+    part: str
+    samples: Iterator[Mapping[str, int]]
+    timeline: list[Mapping[str, str]] = field(default_factory=list)
+    is_over: bool = False
+
+    def answer(self, call: _Call, answer: _Answer) -> _Answer:
+        """What BigQuery answers while it runs, and the upstream's own answer to all else."""
+        inserted = call.job()
+        if self.is_over or self.part not in (inserted.id if inserted else call.path):
+            return answer
+        if call.kind == "jobs.get":
+            sample = next(self.samples, None)
+            if sample is None:
+                self.is_over = True
+                return answer
+            self.timeline.append({name: str(number) for name, number in sample.items()})
+        resource = json.loads(answer.body)
+        if call.kind == "jobs.getQueryResults":
+            # BigQuery says so after ten seconds.
+            resource = {"jobReference": resource["jobReference"], "jobComplete": False}
+        else:
+            resource |= {"status": {"state": "RUNNING"}, "statistics": {"query": {"timeline": self.timeline}}}
+        return replace(answer, body=json.dumps(resource).encode())
 
 
 def _error(code: int, status: str, reason: str, message: str) -> _Answer:

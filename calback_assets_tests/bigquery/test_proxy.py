@@ -443,6 +443,16 @@ def test_rows_that_look_like_a_job_are_not_taken_for_one(client: bigquery.Client
     assert len(upstream.arrivals) == 2
 
 
+def test_a_query_that_is_prolonged_runs_on_for_who_looks_at_it(proxy: FaultProxy) -> None:
+    proxy.prolong("first", [{"completedUnits": 1}, {"completedUnits": 2}])
+    first, second, again, ended = (
+        requests.get(f"{proxy.url}{JOBS}/{job_id}", timeout=30).json()
+        for job_id in ("first", "second", "first", "first")
+    )
+    assert [job["status"]["state"] for job in (first, second, again, ended)] == ["RUNNING", "DONE", "RUNNING", "DONE"]
+    assert again["statistics"]["query"]["timeline"] == [{"completedUnits": "1"}, {"completedUnits": "2"}]
+
+
 def begun_upload(proxy: FaultProxy, job_id: str, rows: bytes) -> Any:
     """An upload in small chunks, none of them sent yet. Any, for the library has no types."""
     untyped: Any = ResumableUpload

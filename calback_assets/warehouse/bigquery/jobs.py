@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import IO, TypeAlias, TypeVar
 from uuid import uuid4
 
@@ -27,7 +28,7 @@ from calback_assets.sources.bigquery.client import (
     redacted,
     retrying,
 )
-from calback_assets.warehouse.warehouse import never_written
+from calback_assets.warehouse.warehouse import never_written, under_way
 
 Job = TypeVar("Job", bigquery.QueryJob, bigquery.LoadJob)
 QueryParameter: TypeAlias = bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter
@@ -205,7 +206,8 @@ class Jobs:
         for attempt in range(1, _ATTEMPTS + 1):
             job = self._insert(send, purpose.job_id(self._session, self._number, attempt))
             try:
-                job.result(retry=self.retry, timeout=self.limits.timeout_seconds)
+                with under_way(partial(_share_done, job)):
+                    job.result(retry=self.retry, timeout=self.limits.timeout_seconds)
             except exceptions.GoogleAPICallError as error:
                 if attempt == _ATTEMPTS or not _is_passing(job):
                     raise error
@@ -233,6 +235,19 @@ _NEVER = retry.Retry(predicate=lambda _: False)
 
 def _is_passing(job: bigquery.QueryJob | bigquery.LoadJob) -> bool:
     return (job.error_result or {}).get("reason") in _TRANSIENT_REASONS
+
+
+def _share_done(job: bigquery.QueryJob | bigquery.LoadJob) -> float:
+    """How much of a query is done, as BigQuery said when the client last looked whether it has ended.
+
+    The client looks every ten seconds, and BigQuery says anything new about every thirty: a request of our own would
+    tell no more, and would have to come from this thread, which may not use the client beside the one that waits.
+    """
+    timeline = job.timeline if isinstance(job, bigquery.QueryJob) else []
+    if not timeline:
+        return 0.0
+    completed, pending = timeline[-1].completed_units or 0, timeline[-1].pending_units or 0
+    return completed / max(completed + pending, 1)  # It falls where BigQuery finds that there is more to do.
 
 
 def explain(error: Exception, project: str, dataset: str, location: str) -> CalbackError:

@@ -52,6 +52,7 @@ from calback_assets.warehouse.warehouse import (
     Session,
     Statement,
     Written,
+    begun,
     progress,
     refuse_too_few,
     refuse_too_many_gone,
@@ -261,6 +262,7 @@ class BigQuerySession(Session):
         stale = own + others
         if stale:
             self._ledger.mark_stale(" OR ".join(stale), cause, purpose)
+        begun(table, stretch)
         job = self._publish(table, sql, stretch, purpose, parameters)
         after = self._digests(table, table.name, these, is_count=not is_watched_here)
         changed = [day for day in stretch.days if before.get(day) != after.get(day)]

@@ -7,10 +7,8 @@ the siblings, and what the page does when somebody chooses days in `page.js`.
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from calback_assets.dashboard import charts
 from calback_assets.dashboard.annotations import Annotation
 from calback_assets.dashboard.figures import DIMENSIONS, FEW, Figures, Rows, Values, figures_of
 from calback_assets.dashboard.published import NOTHING, Published
+from calback_assets.dashboard.vega import vega
 from calback_assets.dashboard.words import LABELS, Labels
 from calback_assets.report.page import reports_of, style
 
@@ -79,7 +78,7 @@ def _page(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
     )
     pictures = _pictures(labels, figures, frequent_min_days) if figures else []
-    scripts = [_library(), (_FOLDER / "page.js").read_text(encoding="utf-8")] if figures else []
+    scripts = [vega(), (_FOLDER / "page.js").read_text(encoding="utf-8")] if figures else []
     (other,) = LABELS.keys() - {language}
     return environment.get_template("page.html").render(
         language=language,
@@ -227,16 +226,6 @@ def _as_data(content: Mapping[str, Any]) -> str:
     """JSON that can close no element and begin none."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-@cache
-def _library() -> str:
-    """Vega, Vega-Lite and what puts them on a page, as one script that nothing in it can close."""
-    # Both start a JavaScript engine, which a command that makes no page need not pay.
-    from vl_convert import javascript_bundle
-
-    bundle: str = javascript_bundle("window.vegaEmbed = vegaEmbed;")
-    return re.sub("</(?=script)", r"<\\/", bundle, flags=re.IGNORECASE)
 
 
 def _digest(script: str) -> str:

@@ -9,8 +9,9 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from alembic.config import Config
@@ -28,21 +29,23 @@ _NEW_BEFORE_COLLECTION = 100_000
 """As few collections of garbage as memory admits: with Python's own number they take a tenth of the suite's time."""
 
 
-def _refuse_the_network(event: str, args: tuple[object, ...]) -> None:
-    if event in ("socket.connect", "socket.sendto"):
-        connection, address = args
-        if not isinstance(connection, socket.socket) or not isinstance(address, tuple):
-            return
-        if connection.family not in (socket.AF_INET, socket.AF_INET6):
-            return
-        host = address[0]
-    elif event == "socket.getaddrinfo":
-        host = args[0]
-    else:
-        return
-    if not _is_this_machine(host):
-        # Not an OSError: code that retries or tolerates a lost connection must not hide it.
-        raise RuntimeError(f"a test reached for the network: {event} to {host!r}")
+def _refuse_the_network() -> None:
+    """Guard what opens a connection. A hook of `sys.audit` would be asked at each `id` and each frame as well."""
+    for name in ("connect", "connect_ex", "sendto"):
+        setattr(socket.socket, name, _guarded(name, getattr(socket.socket, name), lambda given: given[-1][0]))
+    socket.getaddrinfo = _guarded("getaddrinfo", socket.getaddrinfo, lambda given: given[0])
+
+
+def _guarded(name: str, function: Callable[..., Any], host_in: Callable[[Sequence[Any]], object]) -> Callable[..., Any]:
+    @wraps(function)
+    def guarded(*given: Any, **options: Any) -> Any:
+        is_internet = not isinstance(given[0], socket.socket) or given[0].family in (socket.AF_INET, socket.AF_INET6)
+        if is_internet and not _is_this_machine(host := host_in(given)):
+            # Not an OSError: code that retries or tolerates a lost connection must not hide it.
+            raise RuntimeError(f"a test reached for the network: {name} to {host!r}")
+        return function(*given, **options)
+
+    return guarded
 
 
 def _is_this_machine(host: object) -> bool:
@@ -64,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not _is_gcp(config):
         # Google's library reads it once, when it is imported, and would look for a metadata server.
         os.environ["NO_GCE_CHECK"] = "true"
-        sys.addaudithook(_refuse_the_network)
+        _refuse_the_network()
 
 
 def _read_migrations_once() -> None:

@@ -9,7 +9,9 @@ import ipaddress
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,8 @@ from xdist.remote import Producer
 from calback_assets_tests.turns import Scheduling, longest_first
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from calback_assets_tests.bigquery.clients import Emulator
     from calback_assets_tests.firestore.server import Firestore
 
@@ -83,6 +87,24 @@ def _read_migrations_once() -> None:
     ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
 
 
+def _store_events_through_one_connection() -> None:
+    """For each of a run's hundreds of events Dagster's instances in memory open their database anew."""
+    from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
+
+    connect = InMemoryEventLogStorage._connect
+
+    @contextmanager
+    def connected(storage: InMemoryEventLogStorage) -> "Iterator[Connection]":
+        if threading.current_thread() is not threading.main_thread():  # SQLite's connections are their thread's.
+            with connect(storage) as connection:
+                yield connection
+        else:
+            with storage._db_lock, storage._held_conn.begin():
+                yield storage._held_conn
+
+    InMemoryEventLogStorage._connect = connected  # type: ignore[method-assign]
+
+
 def _is_gcp(config: pytest.Config) -> bool:
     return config.option.markexpr == "gcp"
 
@@ -99,6 +121,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: no collection of garbage need look at it again."""
+    if "dagster" in sys.modules:
+        _store_events_through_one_connection()
     gc.collect()
     gc.freeze()
 

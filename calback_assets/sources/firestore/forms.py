@@ -188,8 +188,8 @@ def _rest_value(value: object) -> object:
                 return int(content)
             case "timestampValue", str():
                 return timestamp(content)
-            case "arrayValue", dict():
-                return [_rest_value(item) for item in content.get("values", ())]
+            case "arrayValue", dict() if isinstance(items := content.get("values", []), list):
+                return [_rest_value(item) for item in items]
     except (ValueError, UnusableError):
         return Foreign(_NO_VALUE)
     return Foreign(_FOREIGN.get(kind, _NO_VALUE))

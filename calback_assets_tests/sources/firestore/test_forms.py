@@ -127,6 +127,7 @@ def rest_user(id_: str, fields: Mapping[str, object] | None = None) -> dict[str,
         ({"referenceValue": f"{USERS}/a"}, None, "expected an integer, found reference"),
         ({"geoPointValue": {"latitude": 1, "longitude": 2}}, None, "expected an integer, found geo_point"),
         ({"mapValue": {"fields": {}}}, None, "expected an integer, found map"),
+        ({"arrayValue": {"values": None}}, None, "expected an integer, found no value of Firestore's REST form"),
         ({"integerValue": MARK}, None, "expected an integer, found no value of Firestore's REST form"),
         ({"timestampValue": MARK}, None, "expected an integer, found no value of Firestore's REST form"),
         (

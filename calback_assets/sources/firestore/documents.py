@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import islice
 from operator import itemgetter
 from typing import Protocol
@@ -121,7 +122,7 @@ class DocumentCollection:
     tolerated: float
     """The share of documents, of which something could not be taken, that a snapshot may hold."""
 
-    @property
+    @cached_property
     def fields(self) -> Collection[str]:
         """The fields of a document that are looked at, and no others: all that a source needs to ask for."""
         return sorted({field.name for field in self.declared.values()})

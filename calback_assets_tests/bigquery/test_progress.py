@@ -6,6 +6,7 @@ The proxy lets a query seem to run on, and asks from a thread of its own, as the
 import logging
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import repeat
 
 import pytest
 from google.api_core.exceptions import Forbidden
@@ -13,6 +14,7 @@ from rich.progress import Progress
 
 from calback_assets.cli.bar import Bar
 from calback_assets.days import Stretch
+from calback_assets.errors import WarehouseError
 from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.bigquery.jobs import READ, Jobs, Limits, client_of
@@ -148,3 +150,13 @@ def test_the_days_of_a_stretch_are_begun_before_the_statement_that_writes_them(
 
     assert begun_before == [[2]]
     assert [vars(record).get("day") for record in caplog.records] == [None, *stretch.days]
+
+
+def test_a_query_that_does_not_end_in_time_ends_in_what_to_do(proxy: FaultProxy, warehouse: EmulatedWarehouse) -> None:
+    jobs = Jobs(client_of(warehouse.resource), warehouse.dataset, Limits(timeout_seconds=0.3))
+    proxy.prolong("calback_read", repeat(units(1, 3)))
+
+    with pytest.raises(WarehouseError, match=r"within 0\.3 seconds.*CALBACK_BIGQUERY_TIMEOUT_SECONDS"):
+        jobs.query("SELECT 1 AS one", READ)
+
+    assert share_done() == 0

@@ -119,6 +119,7 @@ class Jobs:
 
         Raises:
             FAILURES: the statement is at fault, or BigQuery cannot be reached.
+            WarehouseError: it has not ended in time.
         """
 
         def send(job_id: str) -> bigquery.QueryJob:
@@ -212,6 +213,12 @@ class Jobs:
                 if attempt == _ATTEMPTS or not _is_passing(job):
                     raise error
                 continue
+            except TimeoutError:
+                raise WarehouseError(
+                    f"{purpose.table or 'a query'}: BigQuery has not ended the statement within "
+                    f"{self.limits.timeout_seconds:g} seconds, and ends it by itself, done or not; run the same again, "
+                    "or set CALBACK_BIGQUERY_TIMEOUT_SECONDS to more"
+                ) from None
             return job
         raise AssertionError("the last attempt returns or raises")
 

@@ -15,8 +15,11 @@ LONG = frozenset(
     f"calback_assets_tests/{path}"
     for path in (
         "assets/test_absence.py",
+        "assets/test_digests.py",
         "assets/test_erasure.py",
         "assets/test_order_and_late_days.py",
+        "bigquery/test_erasure.py",
+        "warehouse/duckdb/test_rewriting.py",
         "warehouse/test_erasure.py",
         "warehouse/test_killed_writers.py",
     )

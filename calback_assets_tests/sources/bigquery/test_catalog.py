@@ -72,7 +72,8 @@ def test_a_service_that_does_not_answer_is_given_up_within_patience(emulator: Em
         between.arm(Fault.UNAVAILABLE, times=1000)
         catalog = BigQueryCatalog(lambda: connected, 0.3)
         began = time.monotonic()
-        with pytest.raises(SourceError, match=r"^BigQuery did not answer \(ServiceUnavailable\); "):
+        # On a machine that stands still for so long, the last request is given up before its answer.
+        with pytest.raises(SourceError, match=r"^BigQuery did not answer \((ServiceUnavailable|ReadTimeout)\); "):
             getattr(catalog, question)(dataset("d"), *given[question])
         assert time.monotonic() - began < 5
 

@@ -120,7 +120,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: no collection of garbage need look at it again."""
+    """What was imported is known, and stays: no collection of garbage need look at it again."""
     if "dagster" in sys.modules:
         _store_events_through_one_connection()
     gc.collect()

@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -193,6 +193,19 @@ def test_no_instance_settings_lie_where_dagster_would_warn_that_it_does_not_use_
 def test_a_test_cannot_reach_the_network(address: tuple[str, int]) -> None:
     with pytest.raises(RuntimeError, match="a test reached for the network"):
         socket.create_connection(address, timeout=1)
+
+
+@pytest.mark.parametrize(
+    "send", [lambda it, to: it.connect(to), lambda it, to: it.connect_ex(to), lambda it, to: it.sendto(b"", to)]
+)
+def test_a_test_cannot_reach_the_network_past_the_names_either(
+    send: Callable[[socket.socket, tuple[str, int]], object],
+) -> None:
+    with (
+        socket.socket(type=socket.SOCK_DGRAM) as opened,
+        pytest.raises(RuntimeError, match="a test reached for the network"),
+    ):
+        send(opened, ("192.0.2.1", 9))
 
 
 def test_a_test_reaches_a_server_of_its_own() -> None:

@@ -1,7 +1,7 @@
 """Vega, Vega-Lite and what puts them on a page, as one script, which is kept from one run to the next.
 
 Only how the script comes to be belongs here. To bundle it starts a JavaScript engine and takes one to three seconds, a
-quarter of a small day's run, and gives the same each time. So it lies beside what Python has compiled of this module:
+fifth of a small day's run, and gives the same each time. So it lies beside what Python has compiled of this module:
 who can write there can write the module as well.
 """
 

@@ -11,12 +11,6 @@ EVENT_PARAMS = (
     "double_value FLOAT64>>>"
 )
 
-
-def carries_parameters(table: Table) -> bool:
-    """Whether a row of a table holds the parameters of an event, which are larger than all else in it."""
-    return any(column.type == EVENT_PARAMS for column in table.columns)
-
-
 _SNAPSHOT_COLUMNS = (
     Column("created_at", "TIMESTAMP", "When Firestore created the document.", required=True),
     Column("updated_at", "TIMESTAMP", "When Firestore last changed the document.", required=True),

@@ -31,7 +31,7 @@ from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import Facts
 from calback_assets.sources.firestore.documents import Problem
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.tables.raw import carries_parameters
+from calback_assets.tables.raw import EVENT_PARAMS
 from calback_assets.warehouse.googlesql.model import DAYS, Model
 from calback_assets.warehouse.googlesql.template import Day, Parameter, Parameters
 from calback_assets.warehouse.ledger import during
@@ -312,7 +312,7 @@ class _Write:
         Raises:
             CalbackError: a day cannot be written; names it.
         """
-        weight = 1.5 if carries_parameters(self._table) else 1
+        weight = 1.5 if any(column.type == EVENT_PARAMS for column in self._table.columns) else 1
         due = set(self._requested)
         if follow_stale:
             due |= self._session.stale_days(self._table)

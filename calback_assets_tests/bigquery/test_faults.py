@@ -13,7 +13,6 @@ import pytest
 from dagster import DagsterInstance
 
 from calback_assets.days import Stretch
-from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.bigquery.jobs import Limits
 from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
@@ -45,13 +44,6 @@ class ProxiedWarehouse(EmulatedWarehouse):
 
     def io_manager(self, dependents: Dependents | None = None) -> WarehouseIOManager:
         return WarehouseIOManager(self.opened(dependents), CALENDAR)
-
-
-@pytest.fixture
-def proxy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    with FaultProxy(emulator.url) as between:
-        monkeypatch.setenv(EMULATOR_HOST, between.url)
-        yield between
 
 
 @pytest.fixture

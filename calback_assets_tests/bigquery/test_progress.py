@@ -15,7 +15,6 @@ from rich.progress import Progress
 from calback_assets.cli.bar import Bar
 from calback_assets.days import Stretch
 from calback_assets.errors import WarehouseError
-from calback_assets.sources.bigquery.client import EMULATOR_HOST
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.bigquery.jobs import READ, Jobs, Limits, client_of
 from calback_assets.warehouse.bigquery.warehouse import BigQueryWarehouse
@@ -26,13 +25,6 @@ from calback_assets_tests.warehouse.emulated import EmulatedWarehouse
 from calback_assets_tests.warehouse.helpers import DAY
 
 LOOKS = ["jobs.get", "jobs.getQueryResults"]
-
-
-@pytest.fixture
-def proxy(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    with FaultProxy(emulator.url) as between:
-        monkeypatch.setenv(EMULATOR_HOST, between.url)
-        yield between
 
 
 @pytest.fixture

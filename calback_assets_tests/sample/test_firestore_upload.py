@@ -150,7 +150,7 @@ def test_requests_are_small_and_each_is_reported(tmp_path: Path, firestore: Fire
 
 
 def test_an_emulator_that_is_not_there_is_said_at_once(firestore: Firestore, upload: FirestoreUpload) -> None:
-    upload.check()
+    # Nothing has connected yet: in one process, gRPC now and then loses a call on a connection that is just closing.
     firestore.stop()
     began = time.monotonic()
     with pytest.raises(CalbackError) as error:

@@ -48,7 +48,6 @@ STRETCH_STAGES = (
 )
 SNAPSHOT_STAGES = (
     "BEGIN",
-    "SELECT 1 FROM duckdb_tables()",  # whether anybody has been erased, and whether the key is on record
     "SELECT arg_max(fingerprint, entered_at) FROM calback.pseudonym_key",
     "CREATE OR REPLACE TEMP TABLE departed",
     "DELETE FROM calback.raw_users",

@@ -19,6 +19,7 @@ from calback_assets.days import Stretch
 from calback_assets.errors import WarehouseError
 from calback_assets.sources.coercion import literal
 from calback_assets.tables import TABLES
+from calback_assets.warehouse.duckdb.catalog import has
 from calback_assets.warehouse.duckdb.changes import Change, Changes
 from calback_assets.warehouse.duckdb.erasure import UNPURGED
 from calback_assets.warehouse.duckdb.faults import redacted
@@ -48,12 +49,8 @@ class _Engine:
         return self.connection.execute(sql).fetchall()
 
     def has(self, database: str, table_name: str) -> bool:
-        return bool(
-            self.execute(
-                f"SELECT 1 FROM duckdb_tables() WHERE database_name = '{database}' AND schema_name = '{SCHEMA}' "
-                f"AND table_name = '{table_name}'"
-            )
-        )
+        """Whether an attached file has a table of ours."""
+        return has(self.connection, f"{database}.{SCHEMA}.{table_name}")
 
 
 class ReadCopy:

@@ -21,6 +21,7 @@ from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.sources.coercion import identifier
 from calback_assets.sources.file_query import FileQuery
 from calback_assets.tables import EVENT_DATE, TABLES, Table
+from calback_assets.warehouse.duckdb.catalog import has
 from calback_assets.warehouse.duckdb.changes import Changes
 from calback_assets.warehouse.duckdb.erasure import DuckDBErasure
 from calback_assets.warehouse.duckdb.faults import faults_of_the_machine, redacted
@@ -178,11 +179,7 @@ class DuckDBSession(Session):
 
     def has(self, table_name: str) -> bool:
         """Whether there is a table of that name, of a contract or of our own."""
-        return bool(
-            self.execute(
-                f"SELECT 1 FROM duckdb_tables() WHERE schema_name = '{SCHEMA}' AND table_name = '{table_name}'"
-            )
-        )
+        return has(self._connection, f"{SCHEMA}.{table_name}")
 
     def _batches(self, ref: TableRef, schema: pa.Schema, limit: int | None) -> Iterator[pa.RecordBatch]:
         names = ", ".join(map(identifier, schema.names))
@@ -205,11 +202,8 @@ class DuckDBSession(Session):
             self.execute(create_table(table))
             return
         stored = {
-            name: (kind, not is_nullable)
-            for name, kind, is_nullable in self.execute(
-                "SELECT column_name, data_type, is_nullable FROM duckdb_columns() "
-                f"WHERE schema_name = '{SCHEMA}' AND table_name = '{table.name}'"
-            )
+            name: (kind, is_nullable == "NO")
+            for name, kind, is_nullable, *_ in self.execute(f"DESCRIBE {SCHEMA}.{table.name}")
         }
         for statement in added_columns(table, stored):
             self.execute(statement)

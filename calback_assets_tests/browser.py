@@ -22,8 +22,12 @@ def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
-            # Chromium refuses its sandbox to root, and phones home on its own account unless told not to.
-            args=["--no-sandbox", "--disable-background-networking", "--disable-component-update"],
+            args=[
+                # Chromium refuses its sandbox to root, and phones home on its own account unless told not to.
+                *("--no-sandbox", "--disable-background-networking", "--disable-component-update"),
+                # Nor do pages get anywhere but to us. Playwright's own way, a route, would end caching, too.
+                "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+            ],
         )
         yield browser
         browser.close()

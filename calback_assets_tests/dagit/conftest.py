@@ -139,7 +139,8 @@ def stranger(window: Page) -> Iterator[Page]:
 
 def leave(page: Page) -> None:
     """Close what is open, which asks on as long as it is, and keep its process, which has compiled its scripts."""
-    page.goto(urljoin(page.url, "/server_info"))
+    if page.url != "about:blank":
+        page.goto(urljoin(page.url, "/server_info"))
 
 
 @pytest.fixture

@@ -106,9 +106,10 @@ def attack(context: BrowserContext, site: str, target: str) -> tuple[dict[str, s
     page = context.new_page()
     try:
         page.goto(site)
-        told: dict[str, str | None] = page.evaluate(_SCRIPT, {"target": target, "launch": _LAUNCH})
-        (frame,) = [frame for frame in page.frames if frame.name == "shown"]
-        return told, frame.content()
+        # Playwright hears of the frame from another process than of the script, and so sooner or later than that ends.
+        with page.expect_event("framenavigated", lambda frame: frame.name == "shown") as navigated:
+            told: dict[str, str | None] = page.evaluate(_SCRIPT, {"target": target, "launch": _LAUNCH})
+        return told, navigated.value.content()
     finally:
         page.close()
 

@@ -130,10 +130,13 @@ class DuckDBSession(Session):
         self.execute(BOUND_MEMORY)
 
     def _fit_checkpoints(self) -> None:
-        """Leave large days in the row groups that they were written in: to merge those is to write the table anew."""
-        largest = self._ledger.largest()
-        is_large = largest is not None and largest > _ROW_GROUP_ROWS
-        self.execute("SET max_vacuum_tasks = 0" if is_large else "RESET max_vacuum_tasks")
+        """Leave large days and stretches in their row groups: to merge those is to write the table anew.
+
+        So it stays until the file is closed, as every checkpoint looks at all tables. A run that writes small days
+        alone merges.
+        """
+        if max(self._ledger.largest() or 0, self._unsettled_rows) > _ROW_GROUP_ROWS:
+            self.execute("SET max_vacuum_tasks = 0")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; every statement of a write goes through here.

@@ -87,9 +87,13 @@ def _read_migrations_once() -> None:
     ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
 
 
-def _store_events_through_one_connection() -> None:
-    """For each of a run's hundreds of events Dagster's instances in memory open their database anew."""
+def _store_events_in_memory_at_once() -> None:
+    """For each of a run's hundreds of events Dagster's instances in memory open their database anew.
+
+    And they look into it for tables and columns that versions before this one may not have made.
+    """
     from dagster._core.storage.event_log.in_memory import InMemoryEventLogStorage
+    from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageMetadata
 
     connect = InMemoryEventLogStorage._connect
 
@@ -102,7 +106,15 @@ def _store_events_through_one_connection() -> None:
             with storage._db_lock, storage._held_conn.begin():
                 yield storage._held_conn
 
+    def has_table(_: InMemoryEventLogStorage, name: str) -> bool:
+        return name in SqlEventLogStorageMetadata.tables
+
+    def has_column(_: InMemoryEventLogStorage, __: "Connection", name: str) -> bool:
+        return name in AssetKeyTable.columns
+
     InMemoryEventLogStorage._connect = connected  # type: ignore[method-assign]
+    InMemoryEventLogStorage.has_table = has_table  # type: ignore[method-assign]
+    InMemoryEventLogStorage._has_asset_key_col_on_connection = has_column  # type: ignore[method-assign]
 
 
 def _is_gcp(config: pytest.Config) -> bool:
@@ -122,7 +134,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What was imported is known, and stays: no collection of garbage need look at it again."""
     if "dagster" in sys.modules:
-        _store_events_through_one_connection()
+        _store_events_in_memory_at_once()
     gc.collect()
     gc.freeze()
 

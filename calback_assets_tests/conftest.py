@@ -87,7 +87,7 @@ def _read_migrations_once() -> None:
     ScriptDirectory.from_config = from_config  # type: ignore[method-assign]
 
 
-def _store_events_in_memory_at_once() -> None:
+def _hasten_events_in_memory() -> None:
     """For each of a run's hundreds of events Dagster's instances in memory open their database anew.
 
     And they look into it for tables and columns that versions before this one may not have made.
@@ -134,7 +134,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish() -> None:
     """What was imported is known, and stays: no collection of garbage need look at it again."""
     if "dagster" in sys.modules:
-        _store_events_in_memory_at_once()
+        _hasten_events_in_memory()
     gc.collect()
     gc.freeze()
 

@@ -54,6 +54,16 @@ def test_a_page_of_another_origin_starts_changes_and_reads_nothing(
     assert traces(morning.dagit.ask) == before
 
 
+@pytest.mark.browser
+def test_the_browser_itself_reaches_no_other_machine_by_name_or_number(stranger: Page) -> None:
+    with stranger.context.new_page() as page:
+        # That nobody listens there is told in other words.
+        for address in ("http://127.0.0.2:8080/", "http://example.com:8080/"):
+            with page.expect_event("requestfailed") as failed:
+                page.evaluate("address => fetch(address).catch(() => null)", address)
+            assert failed.value.failure == "net::ERR_NAME_NOT_RESOLVED"
+
+
 def test_no_hostile_request_gets_through_by_hand(morning: Morning) -> None:
     before = traces(morning.dagit.ask)
     for way, request in changing("report", morning.dagit.port).items():

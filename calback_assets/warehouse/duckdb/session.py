@@ -133,7 +133,7 @@ class DuckDBSession(Session):
         """Leave large days and stretches in their row groups: to merge those is to write the table anew.
 
         So it stays until the file is closed, as every checkpoint looks at all tables. A run that writes small days
-        alone merges.
+        alone merges again, some at each checkpoint.
         """
         if max(self._ledger.largest() or 0, self._unsettled_rows) > _ROW_GROUP_ROWS:
             self.execute("SET max_vacuum_tasks = 0")

@@ -62,6 +62,16 @@ def can_be_opened_elsewhere(path: Path) -> bool:
         return True
 
 
+def row_groups(path: Path) -> list[int]:
+    """How many rows each has of the table of things."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        stored = connection.execute(
+            "SELECT SUM(count) FROM pragma_storage_info('calback.things') "
+            "WHERE column_name = 'number' AND segment_type != 'VALIDITY' GROUP BY row_group_id ORDER BY row_group_id"
+        ).fetchall()
+    return [int(count) for (count,) in stored]
+
+
 def test_a_warehouse_makes_its_folder_and_its_ledger(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "folder" / "warehouse.duckdb"
     with DuckDBWarehouse(path).session() as session:
@@ -442,7 +452,7 @@ def test_a_checkpoint_merges_small_days_and_does_not_write_large_ones_anew(
     assert row_groups(path) == groups
 
 
-def test_a_checkpoint_does_not_write_large_stretches_of_small_days_anew(path: Path) -> None:
+def test_large_stretches_of_small_days_stay_until_a_run_of_small_days_alone_merges_again(path: Path) -> None:
     warehouse = DuckDBWarehouse(path)
     with warehouse.kept_open():
         for first, last in (days_after(0, 1), days_after(2, 3), days_after(4, 5)):
@@ -457,15 +467,13 @@ def test_a_checkpoint_does_not_write_large_stretches_of_small_days_anew(path: Pa
     assert sum(groups) == 6 * 70_000
     assert len(groups) >= 2 * 3  # Four would hold them.
 
-
-def row_groups(path: Path) -> list[int]:
-    """The rows of each of them."""
-    with duckdb.connect(str(path), read_only=True) as connection:
-        stored = connection.execute(
-            "SELECT SUM(count) FROM pragma_storage_info('calback.things') "
-            "WHERE column_name = 'number' AND segment_type != 'VALIDITY' GROUP BY row_group_id ORDER BY row_group_id"
-        ).fetchall()
-    return [int(count) for (count,) in stored]
+    with warehouse.kept_open(), warehouse.session() as session:
+        (last,) = days_after(6)
+        session.replace_days(
+            THINGS, Stretch.on(last), Statement(f"SELECT DATE '{last}' AS event_date, 1 AS number"), "later run"
+        )
+        session.settle()
+    assert len(row_groups(path)) < len([*groups, 1])
 
 
 def test_while_a_stretch_is_computed_it_can_be_seen_how_far_it_has_come(

@@ -17,8 +17,8 @@ from calback_assets.cli.endings import interruptible
 from calback_assets.cli.on_instance import execute, instance_of, raise_failure
 from calback_assets.errors import ErasureError
 from calback_assets.settings import Settings
-from calback_assets.warehouse.duckdb.warehouse import break_off
 from calback_assets.warehouse.erasure import Subjects
+from calback_assets.warehouse.warehouse import break_off
 
 _WARNING = (
     "This removes one person, and the app events of every device they were seen on, from all tables, and keeps them "

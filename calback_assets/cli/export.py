@@ -18,7 +18,7 @@ from calback_assets.delivery.piece import Delivered
 from calback_assets.delivery.targets import target_of
 from calback_assets.settings import Settings
 from calback_assets.warehouse.deployed import warehouse_of
-from calback_assets.warehouse.duckdb.warehouse import break_off
+from calback_assets.warehouse.warehouse import break_off
 
 
 def export_days(

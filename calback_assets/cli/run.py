@@ -40,9 +40,8 @@ from calback_assets.settings import Settings
 from calback_assets.tables import TABLES
 from calback_assets.warehouse.deployed import warehouse_of
 from calback_assets.warehouse.deployed_sources import sources_of
-from calback_assets.warehouse.duckdb.warehouse import break_off
 from calback_assets.warehouse.intake import arrived, not_arrived
-from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, progress, share_done
+from calback_assets.warehouse.warehouse import ACCEPT_EMPTY, break_off, progress, share_done
 
 _STALE_DAYS = "stale_days_rebuilt"
 

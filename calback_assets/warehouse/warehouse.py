@@ -37,7 +37,7 @@ progress = logging.getLogger("calback_assets.progress")
 """One record for each partition or snapshot written, with `table` and `day`, and one without for what else there is to
 say of a long step; free where nobody listens."""
 
-_under_way: list[Callable[[], float]] = []
+_under_way: list[tuple[Callable[[], float], Callable[[], None]]] = []
 """Of all warehouses of the process: the one of a run is made by Dagster, and who asks has another."""
 
 
@@ -99,22 +99,32 @@ def told(table: Table, row_counts: Mapping[date, int]) -> None:
 
 
 @contextmanager
-def under_way(share: Callable[[], float]) -> Iterator[None]:
-    """Let `share_done` ask how much is done of what is waited for inside.
+def under_way(share: Callable[[], float], stop: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Let `share_done` ask how much is done of what is waited for inside, and `break_off` end it.
+
+    Both may be called from another thread, and when the work has just ended.
 
     Args:
-        share: tells it at once, from 0 to 1 and not above 0 where it is not known; called from another thread.
+        share: tells it at once, from 0 to 1 and not above 0 where it is not known.
+        stop: ends it, where a signal would not end it at once.
     """
-    _under_way.append(share)
+    work = share, stop
+    _under_way.append(work)
     try:
         yield
     finally:
-        _under_way.remove(share)
+        _under_way.remove(work)
 
 
 def share_done() -> float:
     """How much of the statement that this process waits for is done, from 0 to 1; 0 where no engine tells."""
-    return max([0.0, *(share() for share in list(_under_way))])
+    return max([0.0, *(share() for share, _ in list(_under_way))])
+
+
+def break_off() -> None:
+    """End the statements that this process waits for, as a signal would in their own thread, only sooner."""
+    for _, stop in list(_under_way):
+        stop()
 
 
 def refuse_too_many_gone(table: Table, stored: int, gone: int, read: int, max_lost_share: float | None) -> None:

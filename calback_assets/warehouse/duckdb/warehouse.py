@@ -9,7 +9,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -52,14 +52,6 @@ _GLANCE_SECONDS = 1.0
 _PATIENCE = 0.2
 """The share of the time to wait after which somebody who reads is no passer-by."""
 _HEADER_BYTES = 3 * 4096
-
-_in_use: set[duckdb.DuckDBPyConnection] = set()
-
-
-def break_off() -> None:
-    """End the statements that run in this process, from another thread than theirs, as a signal would: only sooner."""
-    for connection in list(_in_use):
-        connection.interrupt()
 
 
 class DuckDBWarehouse(Warehouse):
@@ -163,9 +155,9 @@ class DuckDBWarehouse(Warehouse):
     @contextmanager
     def _used(self, connection: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection as every session has it, closed whatever happens."""
-        _in_use.add(connection)
+        done, stop = partial(_share_done, connection), partial(_interrupt, connection)
         try:
-            with faults_of_the_machine(self.path), under_way(partial(_share_done, connection)):
+            with faults_of_the_machine(self.path), under_way(done, stop):
                 connection.execute(
                     "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
@@ -174,7 +166,6 @@ class DuckDBWarehouse(Warehouse):
                 )
                 yield connection
         finally:
-            _in_use.discard(connection)
             connection.close()
 
     @contextmanager
@@ -355,6 +346,11 @@ def _share_done(connection: duckdb.DuckDBPyConnection) -> float:
         return connection.query_progress() / 100
     except duckdb.Error:  # It was closed meanwhile.
         return 0.0
+
+
+def _interrupt(connection: duckdb.DuckDBPyConnection) -> None:
+    with suppress(duckdb.ConnectionException):  # It was closed meanwhile.
+        connection.interrupt()
 
 
 def _holder(error: Exception) -> str | None:

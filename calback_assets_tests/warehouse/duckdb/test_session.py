@@ -25,7 +25,7 @@ from calback_assets.tables.core import USER_DAILY_ACTIVITY, USER_FIRST_SEEN
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb.session import DuckDBSession
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
-from calback_assets.warehouse.warehouse import Statement, progress, share_done
+from calback_assets.warehouse.warehouse import Statement, break_off, progress, share_done
 from calback_assets_tests.warehouse.helpers import DAY
 
 OPEN = "import duckdb, sys; held = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
@@ -474,6 +474,33 @@ def test_large_stretches_of_small_days_stay_until_a_run_of_small_days_alone_merg
         )
         session.settle()
     assert len(row_groups(path)) < len([*groups, 1])
+
+
+def test_a_statement_that_is_broken_off_ends_as_by_a_signal(path: Path) -> None:
+    endless = Statement(f"SELECT DATE '{DAY}' AS event_date, sum(a.range) AS number FROM range(1_000_000_000_000) a")
+    is_over = threading.Event()
+
+    def stop() -> None:
+        while not is_over.wait(0.01):
+            break_off()
+
+    with DuckDBWarehouse(path).session() as session:
+        session.ensure(THINGS)
+        stopping = threading.Thread(target=stop)
+        stopping.start()
+        try:
+            with pytest.raises(KeyboardInterrupt):
+                session.replace_days(THINGS, Stretch(DAY, DAY), endless, "run")
+        finally:
+            is_over.set()
+            stopping.join()
+        assert session.execute("SELECT * FROM calback.things") == []
+
+
+def test_breaking_off_what_has_just_ended_is_no_error(path: Path) -> None:
+    with DuckDBWarehouse(path).session() as session:
+        session._connection.close()
+        break_off()
 
 
 def test_while_a_stretch_is_computed_it_can_be_seen_how_far_it_has_come(

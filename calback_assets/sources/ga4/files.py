@@ -161,13 +161,15 @@ class FoundFiles(FoundExport[Files]):
         parts = self.parts(stretch)
         # The query below holds the copies as long as anybody holds it; the next days' first are its last.
         copies = {path: copy for part in parts for path in part.place if (copy := self._copy(path))}
+        sql = "\nUNION ALL\n".join(self._query(part, part.place, copies) for part in parts) or no_rows()
+        _refuse_untimed([path for part in parts for path in part.place if _is_parquet(path)])
 
         def explain(error: Exception) -> SourceError:
             queries = {path: self._query(part, (path,), copies) for part in parts for path in part.place}
             return explanation(queries, lambda path: _problems(path, self._max_line_bytes), error)
 
         return FileQuery(
-            sql="\nUNION ALL\n".join(self._query(part, part.place, copies) for part in parts) or no_rows(),
+            sql=sql,
             explain=explain,
             facts={
                 day: {
@@ -193,7 +195,7 @@ class FoundFiles(FoundExport[Files]):
         is_final = part.table.is_final(self._now().astimezone(self._zone).date())
         selects = []
         if _is_parquet(files[0]):
-            scans = _parquet_scans(files, _modified(files))
+            scans = _parquet_scans(files)
         else:
             read = tuple(copies[path].path if path in copies else path for path in files)
             longest = _longest_line(read, _modified(read), self._max_line_bytes)
@@ -262,7 +264,7 @@ def _json_columns() -> Mapping[str, DuckDBPyType]:
     return {name: json_type(type_) for name, type_ in wanted().items()}
 
 
-@lru_cache(maxsize=8)  # As below.
+@lru_cache(maxsize=8)  # A day, the one before it and the one after it read the same files.
 def _longest_line(files: Files, _modified_ns: tuple[int, ...], max_bytes: int) -> int:
     return max(longest_line(path, max_bytes) for path in files)
 
@@ -279,8 +281,7 @@ def _list(files: Sequence[Path]) -> str:
     return f"[{', '.join(literal(pattern(path)) for path in files)}]"
 
 
-@lru_cache(maxsize=8)  # A day, the one before it and the one after it read the same files.
-def _parquet_scans(files: Files, _modified_ns: tuple[int, ...]) -> list[tuple[Path, Mapping[str, DuckDBPyType], str]]:
+def _parquet_scans(files: Files) -> list[tuple[Path, Mapping[str, DuckDBPyType], str]]:
     """A scan for all files that have the same columns, with these and the first file.
 
     Raises:
@@ -299,22 +300,33 @@ def _parquet_columns(path: Path) -> Mapping[str, DuckDBPyType]:
     Raises:
         SourceError: not a whole Parquet file, or one without what every event has.
     """
-    file = literal(pattern(path))
     try:
         with engine() as reader:
-            relation = reader.sql(f"SELECT * FROM read_parquet({file})")
+            relation = reader.sql(f"SELECT * FROM read_parquet({literal(pattern(path))})")
             columns = dict(zip(relation.columns, relation.types, strict=True))
-            nulls = reader.execute(
-                f"SELECT sum(stats_null_count) FROM parquet_metadata({file}) WHERE path_in_schema = '{TIMESTAMP}'"
-            ).fetchone()
     except duckdb.Error:
         raise file_error(path, "not a complete Parquet file") from None
     missing = [name for name in REQUIRED if name not in columns]
     if missing:
         raise file_error(path, f"no column {missing[0]}, which every GA4 export has")
-    if nulls and nulls[0]:
-        raise file_error(path, f"{is_missing(TIMESTAMP)} in {nulls[0]} rows")
     return columns
+
+
+def _refuse_untimed(files: Sequence[Path]) -> None:
+    """See, by the statistics in the footers of Parquet files, that every event has a time; all are read in one go.
+
+    Raises:
+        SourceError: one has not; names the file, and how many of its rows.
+    """
+    if not files:
+        return
+    with engine() as reader:
+        nulls = reader.execute(
+            f"SELECT file_name, sum(stats_null_count) FROM parquet_metadata({_list(files)}) "
+            f"WHERE path_in_schema = '{TIMESTAMP}' GROUP BY file_name HAVING sum(stats_null_count) > 0 ORDER BY ALL"
+        ).fetchone()
+    if nulls:
+        raise file_error(Path(nulls[0]), f"{is_missing(TIMESTAMP)} in {nulls[1]} rows")
 
 
 def _problems(path: Path, max_bytes: int) -> Iterator[SourceError]:

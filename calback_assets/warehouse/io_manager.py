@@ -31,7 +31,6 @@ from calback_assets.sources.bigquery.query import TableQuery
 from calback_assets.sources.file_query import Facts
 from calback_assets.sources.firestore.documents import Problem
 from calback_assets.tables import EVENT_DATE, TABLES, Table
-from calback_assets.tables.raw import EVENT_PARAMS
 from calback_assets.warehouse.googlesql.model import DAYS, Model
 from calback_assets.warehouse.googlesql.template import Day, Parameter, Parameters
 from calback_assets.warehouse.ledger import during
@@ -305,14 +304,12 @@ class _Write:
 
         Args:
             statement: makes that of a stretch.
-            rows: how many a stretch reads. Those of a table that carries the parameters of events count one and a half,
-                as they are the largest, and are sorted by their days, which holds all of them.
+            rows: how many a stretch reads.
             follow_stale: whether to write the days of the table that are stale, too.
 
         Raises:
             CalbackError: a day cannot be written; names it.
         """
-        weight = 1.5 if any(column.type == EVENT_PARAMS for column in self._table.columns) else 1
         due = set(self._requested)
         if follow_stale:
             due |= self._session.stale_days(self._table)
@@ -321,7 +318,7 @@ class _Write:
         faults_of_data: tuple[type[Exception], ...] = (ContractError, SourceError, *self._session.faults_of_data)
         logged_at = time.monotonic()
         while due:
-            stretch = at_once.of(due, lambda stretch: round(weight * rows(stretch)))
+            stretch = at_once.of(due, rows)
             try:
                 is_rippling = self._replace(stretch, statement)
             except UnavailableError:

@@ -47,7 +47,8 @@ from calback_assets.warehouse.warehouse import (
 )
 
 DAYS_AT_ONCE = 366
-_ROW_GROUP_ROWS = 122_880
+_LARGE_ROWS = 15_360
+"""An eighth of a row group: in groups of so many rows a table takes about one and a half of the space."""
 _SETTLED_ROWS = 500_000
 """After so many rows a range of days is settled before its next day, and in any case at its end."""
 _IDLE_MEMORY = "256MB"
@@ -133,9 +134,10 @@ class DuckDBSession(Session):
         """Leave large days and stretches in their row groups: to merge those is to write the table anew.
 
         So it stays until the file is closed, as every checkpoint looks at all tables. A run that writes small days
-        alone merges again, some at each checkpoint.
+        alone merges again, at each checkpoint the first row groups of a table that it finds, as more of them at once
+        take more memory than a large day.
         """
-        if max(self._ledger.largest() or 0, self._unsettled_rows) > _ROW_GROUP_ROWS:
+        if max(self._ledger.largest() or 0, self._unsettled_rows) > _LARGE_ROWS:
             self.execute("SET max_vacuum_tasks = 0")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
@@ -266,9 +268,6 @@ class DuckDBSession(Session):
             with self._transaction():
                 sql = self._clean(table, statement.sql) if statement.is_from_outside else statement.sql
                 guarded = f"SELECT * REPLACE ({_only(stretch)} AS {EVENT_DATE}) FROM ({sql})"
-                if len(stretch.days) > 1:
-                    # As they are read, and in full row groups: what threads leave half full, a checkpoint merges.
-                    guarded += f" ORDER BY {EVENT_DATE}"
                 # Where no other day hangs on whether one has changed, each is taken to have.
                 is_watched_here = is_watched(table, self._dependents)
                 before = self._digests(table, these) if is_watched_here else {}

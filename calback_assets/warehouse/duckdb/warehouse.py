@@ -161,6 +161,7 @@ class DuckDBWarehouse(Warehouse):
                 connection.execute(
                     "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
                     "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
+                    "SET max_vacuum_tasks = (least(1, current_setting('max_vacuum_tasks'))); "  # See `prepare`.
                     "SET enable_progress_bar = true; SET enable_progress_bar_print = false; "  # See `_share_done`.
                     + BOUND_MEMORY
                 )

@@ -14,7 +14,6 @@ from calback_assets.errors import SourceError, UnavailableError
 from calback_assets.partitions import SAME_DAY
 from calback_assets.settings import DEVELOPMENT_KEY, Settings
 from calback_assets.sources.file_query import FileQuery
-from calback_assets.tables import Table
 from calback_assets.tables.metrics import FREQUENT_USERS
 from calback_assets.tables.raw import RAW_ACCESS_LOG, RAW_EVENTS
 from calback_assets.warehouse.deployed import warehouse_of
@@ -138,23 +137,20 @@ def test_a_stretch_that_fails_is_halved_down_to_the_day_at_fault_if_one_is(
     assert [row["event_date"] for row in embedded.rows(RAW_ACCESS_LOG)] == days[:written]
 
 
-@pytest.mark.parametrize(
-    ("table", "at_once"), [(RAW_ACCESS_LOG, [3, 1]), (RAW_EVENTS, [2, 2])], ids=["narrow", "with parameters"]
-)
-def test_rows_that_carry_the_parameters_of_an_event_count_one_and_a_half(
-    tmp_path: Path, instance: DagsterInstance, table: Table, at_once: Sequence[int]
+def test_files_are_read_at_once_by_the_rows_that_they_are_said_to_hold(
+    tmp_path: Path, instance: DagsterInstance
 ) -> None:
     read: list[int] = []
 
     def reading(stretch: Stretch) -> FileQuery:
         read.append(len(stretch.days))
-        columns = ", ".join(f'CAST(NULL AS {duckdb_type(column.type)}) AS "{column.name}"' for column in table.columns)
-        return FileQuery(f"SELECT {columns} LIMIT 0", SourceError, {})
+        columns = (f'CAST(NULL AS {duckdb_type(column.type)}) AS "{column.name}"' for column in RAW_EVENTS.columns)
+        return FileQuery(f"SELECT {', '.join(columns)} LIMIT 0", SourceError, {})
 
     settings = Settings(tmp_path, tmp_path / "w.duckdb", FIRST, None, SEOUL, DEVELOPMENT_KEY, rows_at_once=30)
     manager = WarehouseIOManager(warehouse_of(settings), CALENDAR)
     days = [DAY + timedelta(days=after) for after in range(4)]
-    result = run(asset_of(table, lambda: Files(reading, lambda _: 10)), manager, instance, days)
+    result = run(asset_of(RAW_EVENTS, lambda: Files(reading, lambda _: 10)), manager, instance, days)
 
     assert result.success, error_of(result)
-    assert read == at_once
+    assert read == [3, 1]

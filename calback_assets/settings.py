@@ -174,7 +174,9 @@ def _file(text: str) -> Path | None:
     is_address = ":" in str(path).partition("/")[0]
     # Path's own questions raise where a folder may not be looked into, which the warehouse says better.
     is_other = os.path.exists(path) and not os.path.isfile(path)  # noqa: PTH110, PTH113
-    return None if text.startswith("~") or text.endswith("/") or is_address or is_other else path
+    # DuckDB calls a database by its file's name, to the first dot, and would not tell it from the schema in it.
+    is_schema = path.name.partition(".")[0].lower() == "calback"
+    return None if text.startswith("~") or text.endswith("/") or is_address or is_other or is_schema else path
 
 
 _A_DAY = f"a day from {FIRST_DAY} to {LAST_DAY}, written YYYY-MM-DD"
@@ -201,7 +203,8 @@ _ACCESS_LOG = _one_of("CALBACK_ACCESS_LOG", "files", "bigquery")
 _DATA_DIR = _Variable("CALBACK_DATA_DIR", "the path of a folder, with ~ written out", _folder)
 _DUCKDB_PATH = _Variable(
     "CALBACK_DUCKDB_PATH",
-    "the path of a file, with ~ written out; no folder, and no address such as md: or :memory:",
+    "the path of a file, with ~ written out, not named calback like the schema in it; no folder, no address such as "
+    "md: or :memory:",
     _file,
 )
 _REPORT_DIR = _Variable("CALBACK_REPORT_DIR", "the path of a folder, with ~ written out", _folder)

@@ -200,7 +200,10 @@ def test_who_only_reads_needs_no_key() -> None:
 
 
 A_DAY = "a day from 1970-01-01 to 2200-12-31, written YYYY-MM-DD"
-A_PATH = "the path of a file, with ~ written out; no folder, and no address such as md: or :memory:"
+A_PATH = (
+    "the path of a file, with ~ written out, not named calback like the schema in it; no folder, no address such as "
+    "md: or :memory:"
+)
 A_SHARE = "a share from 0 to 1.0, such as 0.01 for one per cent"
 DAYS = "a whole number of days from 1 to 31"
 A_ZONE = "an IANA time zone, such as Asia/Seoul"
@@ -232,6 +235,8 @@ EXPECTED = {
             "https://example.com/w.duckdb",
             "C:/w.duckdb",
             "~/w.duckdb",
+            "calback.duckdb",
+            "data/Calback.v2.db",
             ".",
             "..",
             "/",

@@ -439,6 +439,20 @@ def test_a_checkpoint_merges_small_days_and_does_not_write_large_ones_anew(
     assert row_groups(path) == groups
 
 
+def test_a_checkpoint_merges_one_lot_of_row_groups_as_each_takes_the_memory_of_its_rows(path: Path) -> None:
+    with DuckDBWarehouse(path).session() as session:
+        session.ensure(THINGS)
+    with duckdb.connect(str(path), config={"max_vacuum_tasks": 0}) as connection:
+        for day in days_after(*range(6)):
+            connection.execute(f"INSERT INTO calback.things SELECT DATE '{day}', range FROM range(50_000)")
+            connection.execute("CHECKPOINT")
+
+    with DuckDBWarehouse(path).session() as session:
+        session.execute("DELETE FROM calback.things WHERE number = 0")
+
+    assert row_groups(path) == [2 * 49_999, 50_000, 50_000, 50_000, 50_000]
+
+
 def test_large_stretches_of_small_days_stay_until_a_run_of_small_days_alone_merges_again(path: Path) -> None:
     warehouse = DuckDBWarehouse(path)
     with warehouse.kept_open():

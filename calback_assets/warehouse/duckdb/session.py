@@ -107,7 +107,7 @@ class DuckDBSession(Session):
         self.execute(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
         self._ledger.make()
         self._changes.make()
-        self._fit_checkpoints()
+        self._leave_large(self._ledger.largest() or 0)
 
     def check_key(self) -> None:
         """See that hashes in the file were made with our key.
@@ -123,21 +123,20 @@ class DuckDBSession(Session):
 
         Left alone, a checkpoint takes memory by the days that it finds, and the cache grows to most of what there is.
         """
-        self._fit_checkpoints()
         self.execute("CHECKPOINT")
         self._unsettled_rows = 0
         with suppress(duckdb.OutOfMemoryException):  # More is in use: what could be freed has been.
             self.execute(f"SET memory_limit = '{_IDLE_MEMORY}'")
         self.execute(BOUND_MEMORY)
 
-    def _fit_checkpoints(self) -> None:
+    def _leave_large(self, rows: int) -> None:
         """Leave large days and stretches in their row groups: to merge those is to write the table anew.
 
         So it stays until the file is closed, as every checkpoint looks at all tables. A run that writes small days
         alone merges again, at each checkpoint the first row groups of a table that it finds, as more of them at once
         take more memory than a large day.
         """
-        if max(self._ledger.largest() or 0, self._unsettled_rows) > _LARGE_ROWS:
+        if rows > _LARGE_ROWS:
             self.execute("SET max_vacuum_tasks = 0")
 
     def execute(self, sql: str) -> list[tuple[Any, ...]]:
@@ -294,6 +293,7 @@ class DuckDBSession(Session):
             raise _null(table, column, day) from None
         self.days_written += len(row_counts)
         self._unsettled_rows += sum(row_counts.values())
+        self._leave_large(self._unsettled_rows)
         told(table, row_counts)
         return Written(dict(row_counts.items()), sql)
 

@@ -52,6 +52,12 @@ _GLANCE_SECONDS = 1.0
 _PATIENCE = 0.2
 """The share of the time to wait after which somebody who reads is no passer-by."""
 _HEADER_BYTES = 3 * 4096
+_OF_THE_FILE = (
+    "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
+    "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
+    "SET max_vacuum_tasks = 1; " + BOUND_MEMORY  # See `DuckDBSession._leave_large`.
+)
+"""What DuckDB holds for all connections to a file that is open."""
 
 
 class DuckDBWarehouse(Warehouse):
@@ -83,6 +89,7 @@ class DuckDBWarehouse(Warehouse):
         self._subjects = Subjects(pseudonym_key)
         self._at_once = AtOnce(DAYS_AT_ONCE, rows_at_once)
         self._kept: list[duckdb.DuckDBPyConnection] | None = None
+        self._is_prepared = False
         self._is_unpurged = False
         self._read_copy = ReadCopy(path)
 
@@ -127,7 +134,7 @@ class DuckDBWarehouse(Warehouse):
         finally:
             for connection in kept:
                 connection.close()
-            self._kept = None
+            self._kept, self._is_prepared = None, False
             self._purge()
             if kept:
                 self._publish()
@@ -143,8 +150,9 @@ class DuckDBWarehouse(Warehouse):
         """
         with self._used(self._open(read_only=read_only)) as connection:
             session = DuckDBSession(connection, self.path, self._dependents, self._subjects, self._at_once)
-            if not read_only:
+            if not read_only and not self._is_prepared:
                 session.prepare()
+                self._is_prepared = self._kept is not None
             yield session
             if self._kept and session.days_written > 1:
                 session.settle()
@@ -158,13 +166,8 @@ class DuckDBWarehouse(Warehouse):
         done, stop = partial(_share_done, connection), partial(_interrupt, connection)
         try:
             with faults_of_the_machine(self.path), under_way(done, stop):
-                connection.execute(
-                    "SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET checkpoint_threshold = '256MB'; "
-                    "SET write_buffer_row_group_count = 1; "  # Else each thread holds five before it writes one.
-                    "SET max_vacuum_tasks = (least(1, current_setting('max_vacuum_tasks'))); "  # See `prepare`.
-                    "SET enable_progress_bar = true; SET enable_progress_bar_print = false; "  # See `_share_done`.
-                    + BOUND_MEMORY
-                )
+                # See `_share_done`.
+                connection.execute("SET enable_progress_bar = true; SET enable_progress_bar_print = false")
                 yield connection
         finally:
             connection.close()
@@ -181,6 +184,7 @@ class DuckDBWarehouse(Warehouse):
                 yield session
             return
         with self._read_copy.opened() as connection, self._used(connection):
+            connection.execute(_OF_THE_FILE)
             yield DuckDBSession(connection, self._read_copy.path, self._dependents, self._subjects, self._at_once)
 
     def published(self) -> Published | None:
@@ -241,6 +245,7 @@ class DuckDBWarehouse(Warehouse):
                 lambda: self._attempt(read_only=read_only), None if read_only else self._leave_to_readers
             )
             if before in (None, self._file()):
+                connection.execute(_OF_THE_FILE)
                 return connection
             connection.close()  # Of a file that was just written anew: what is opened is the old one, perhaps.
 

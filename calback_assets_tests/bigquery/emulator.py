@@ -60,7 +60,7 @@ def running_emulator() -> Iterator[Emulator]:
             patch.object(Dialect, "generator", _generator),
             patch.object(sqlglot, "parse_one", _parse_one),
             patch.object(executor, "parse_script", _parse_script),
-            patch.object(SQLTranslator, "_apply_first_matching_rule", _apply_first_matching_rule),
+            patch.multiple(SQLTranslator, translate=_translate, _apply_first_matching_rule=_apply_first_matching_rule),
             # A thread for each look at a header.
             patch.object(fastapi.dependencies.utils, "run_in_threadpool", _run_here),
             # What nobody reads, a task of its own for each request and each of them.
@@ -196,6 +196,22 @@ def _parse_script(sql: str) -> Script:
     except sqlglot.errors.SqlglotError:
         return _parse_any_script(sql)
     return Script((SqlStmt(sql.strip()),))
+
+
+_translate_anew = SQLTranslator.translate
+
+
+@lru_cache(maxsize=256)
+def _translated(translator: SQLTranslator, sql: str) -> Any:
+    return _translate_anew(translator, sql)
+
+
+def _translate(translator: SQLTranslator, sql: str, **_: Any) -> Any:
+    """As the emulator does, once for each text: it is asked for its columns, and then for its rows.
+
+    Without the types of columns: they are for rules about decimals, and no contract has one.
+    """
+    return _translated(translator, sql)
 
 
 _apply_any_rule = SQLTranslator._apply_first_matching_rule

@@ -209,7 +209,8 @@ def _translated(translator: SQLTranslator, sql: str) -> Any:
 def _translate(translator: SQLTranslator, sql: str, **_: Any) -> Any:
     """As the emulator does, once for each text: it is asked for its columns, and then for its rows.
 
-    Without the types of columns: they are for rules about decimals, and no contract has one.
+    Without the types of columns, which serve rules about decimals, and without who asks, which serves SESSION_USER():
+    no contract has the one, and no statement the other.
     """
     return _translated(translator, sql)
 

@@ -37,6 +37,7 @@ from dagster._core.definitions.scoped_resources_builder import Resources
 from calback_assets.errors import CalbackError
 from calback_assets.partitions import daily_partitions
 from calback_assets.settings import DEVELOPMENT_KEY
+from calback_assets.sources.coercion import literal
 from calback_assets.tables import Table
 from calback_assets.tables.metrics import DAILY_ACTIVE_USERS
 from calback_assets.warehouse.duckdb.warehouse import DuckDBWarehouse
@@ -136,7 +137,8 @@ class EmbeddedWarehouse:
 
     def select(self, sql: str) -> list[Row]:
         with _looking().cursor() as connection:
-            connection.execute(f"ATTACH '{self.path}' AS warehouse (READ_ONLY); USE warehouse; SET TimeZone = 'UTC'")
+            file = literal(str(self.path))
+            connection.execute(f"ATTACH {file} AS warehouse (READ_ONLY); USE warehouse; SET TimeZone = 'UTC'")
             try:
                 result = connection.execute(sql)
                 names = [column[0] for column in result.description]
@@ -147,7 +149,10 @@ class EmbeddedWarehouse:
 
 @cache
 def _looking() -> duckdb.DuckDBPyConnection:
-    """An engine to look into files. To make one takes ten times as long as all that it is asked."""
+    """An engine to look into files, which takes longer to make than what it is asked.
+
+    Not for a file that the process has open: to close it again lets go of the locks of both.
+    """
     return duckdb.connect()
 
 

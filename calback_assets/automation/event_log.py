@@ -6,7 +6,7 @@ opens its files anew for every statement. How events are laid out, read and migr
 Dagster reads the same files. Named in `dagster.yaml`; nothing else of the platform knows it.
 
 Dagit tells the materializations of a run apart by their milliseconds alone, and those of a batch are made in the same
-few: here each has one of its own.
+few: here each has one of its own. And a check has one answer for all days of a run, so here it is planned once.
 """
 
 import os
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from dagster import AssetKey, DagsterEventType, EventLogEntry
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluationPlanned
 from dagster._core.events import ASSET_EVENTS
 from dagster._core.storage.event_log import SqlEventLogStorageTable, SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
@@ -114,6 +115,18 @@ class BatchedSqliteEventLogStorage(SqliteEventLogStorage):
         key = (event.get_dagster_event().asset_key, event.dagster_event_type)
         self._batch.newest.pop(key, None)  # The kinds share columns, so the order of the last ones counts.
         self._batch.newest[key] = (event, event_id)
+
+    def _store_asset_check_evaluation_planned(self, event: EventLogEntry, event_id: int | None) -> None:
+        """Note once that a check is planned: ours answer for all days of a run at once.
+
+        Dagster notes it for each of them, whatever the check is of, and no answer ever comes to these notes: in Dagit's
+        history of the check each stands as skipped.
+        """
+        planned = event.get_dagster_event()
+        check = planned.asset_check_planned_data
+        of_all_days = AssetCheckEvaluationPlanned(asset_key=check.asset_key, check_name=check.check_name)
+        entry = event._replace(dagster_event=planned._replace(event_specific_data=of_all_days))
+        super()._store_asset_check_evaluation_planned(entry, event_id)
 
     def has_table(self, table_name: str) -> bool:
         """Whether the index has the table; asked for every event, and tables do not go away."""

@@ -69,7 +69,7 @@ def shown(instance: DagsterInstance, run_id: str) -> dict[str, object]:
     """What Dagit shows of the run, the asset and its partitions."""
     log = instance.event_log_storage
     materialized = instance.fetch_materializations(VISITS, limit=100).records
-    checks = log.get_asset_check_execution_history(IS_RIGHT, limit=5)
+    checks = log.get_asset_check_execution_history(IS_RIGHT, limit=1)
     (asset_record,) = log.get_asset_records([VISITS])
     newest = asset_record.asset_entry.last_materialization_record
     return {
@@ -109,6 +109,14 @@ def test_every_materialization_of_a_run_has_a_millisecond_of_its_own(instance: D
     assert [entry.asset_materialization.partition for entry in stored if entry.asset_materialization] == [
         *(f"2024-01-0{day}" for day in range(1, 6)),
         "2024-01-01",
+    ]
+
+
+def test_in_the_history_of_a_check_stands_one_answer_for_each_run(instance: DagsterInstance) -> None:
+    runs = [five_days(instance) for _ in range(2)]
+    history = instance.event_log_storage.get_asset_check_execution_history(IS_RIGHT, limit=10)
+    assert [(check.run_id, check.status.name, check.partition) for check in history] == [
+        (run, "SUCCEEDED", None) for run in reversed(runs)
     ]
 
 

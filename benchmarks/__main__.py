@@ -1,8 +1,9 @@
-"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l m n] [--quick]`."""
+"""The command line of the benchmarks: `python -m benchmarks [a b c d e f g h i j k l m n] [--quick] [--runs N]`."""
 
 import argparse
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -50,10 +51,15 @@ def main() -> None:
         "questions", nargs="*", metavar="question", help=f"{', '.join(_QUESTIONS)}; all of them by default"
     )
     parser.add_argument("--quick", action="store_true", help="small data, one run each; prints and publishes nothing")
+    parser.add_argument("--runs", type=int, help="how often each is measured; more where two are near each other")
     asked = parser.parse_args()
     if unknown := set(asked.questions) - set(_QUESTIONS):
         parser.error(f"no question {', '.join(sorted(unknown))}; there are {', '.join(_QUESTIONS)}")
     scale = QUICK if asked.quick else FULL
+    if asked.runs is not None:
+        if asked.runs < 1:
+            parser.error(f"--runs {asked.runs}: nothing is measured in fewer than 1")
+        scale = replace(scale, runs=asked.runs)
     said = table.conditions(scale.runs)
     for letter in sorted(set(asked.questions)) or _QUESTIONS:
         question = _QUESTIONS[letter]

@@ -1,7 +1,7 @@
 """Takes the pictures of this folder from a running Dagit: `python docs/take_screenshots.py ADDRESS`, as it was printed.
 
-After `make demo`, with `make ui` running and the browser of the tests installed. The report and the dashboard are taken
-from `data/report`.
+After `make demo`, with `make ui` running and Debian's chromium-headless-shell installed. The report and the dashboard
+are taken from `data/report`.
 """
 
 import sys
@@ -13,7 +13,6 @@ from playwright.sync_api import FloatRect, Page, expect, sync_playwright
 
 from calback_assets.assets import GROUPS
 from calback_assets.assets.shown import numbered_group
-from calback_assets_tests.browser import CHROMIUM
 
 DOCS = Path(__file__).parent
 MARGIN = 10
@@ -75,7 +74,7 @@ def main(way_in: str) -> None:
     """All pictures."""
     address, _, _ = way_in.partition("/?")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium-headless-shell", args=["--no-sandbox"])
         expect.set_options(timeout=30_000)
         page = browser.new_page()
         page.goto(way_in)

@@ -19,7 +19,7 @@ def fork_server(*modules: str) -> ForkServerContext:
     children of other tests would each import all of theirs. So it gives way to a new one; no child of it may be left.
     """
     context = multiprocessing.get_context("forkserver")
-    preloaded = [*modules, "calback_assets_tests.frozen"]
+    preloaded = ["calback_assets_tests.frozen", *modules]
     if forkserver._forkserver._preload_modules != preloaded:
         forkserver._forkserver._stop()
         context.set_forkserver_preload(preloaded)

@@ -1,5 +1,7 @@
-"""What a fork server imports last: its children need not look for garbage in what it has imported, and so copy it."""
+"""What a fork server imports first: neither it nor its children look for garbage in what it imports, and so copy it."""
 
 import gc
+import os
 
-gc.freeze()
+gc.disable()  # A fifth of what importing everything takes.
+os.register_at_fork(before=gc.freeze, after_in_child=gc.enable)

@@ -46,8 +46,10 @@ def main() -> None:
             parser.error(f"--runs {asked.runs}: nothing is measured in fewer than 1")
         scale = replace(scale, runs=asked.runs)
     said = table.conditions(scale.runs)
-    for letter in sorted(set(asked.questions)) or _QUESTIONS:
-        question = import_module(f"benchmarks.{_QUESTIONS[letter]}")
+    letters = sorted(set(asked.questions)) or _QUESTIONS
+    # All before the first is answered, which may take half an hour.
+    questions = {letter: import_module(f"benchmarks.{_QUESTIONS[letter]}") for letter in letters}
+    for letter, question in questions.items():
         print(f"{letter}: {(question.__doc__ or '').splitlines()[0]}", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="calback-benchmarks-") as work:
             rows = [row.text for row in question.answer(Path(work), scale)]
